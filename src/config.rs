@@ -1,0 +1,73 @@
+//! Every setting: what it means, its default and its variable. Read and checked whole before anything starts.
+
+use jiff::SignedDuration;
+
+/// The settings of the service beside those of the command line.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `RAPPORT_GAP_DAYS`, 14: a communication after so many days of silence refreshes the summary.
+    pub gap: SignedDuration,
+    /// `RAPPORT_QUIET_SECONDS`, 2: a refresh waits until its cause has been quiet for so long, so that a burst costs one.
+    pub quiet: SignedDuration,
+    /// `RAPPORT_QUIET_AT_MOST_SECONDS`, 60: but never longer than this.
+    pub quiet_at_most: SignedDuration,
+    /// `RAPPORT_WORKERS`, 2: jobs that run at the same time.
+    pub workers: usize,
+    /// `RAPPORT_INDEX_MEMORY_MB`, 64: memory for words not yet written to the index.
+    pub index_memory: usize,
+    /// `RAPPORT_MAX_REQUESTS`, 256: requests answered at the same time; more get 503 with Retry-After.
+    pub max_requests: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            gap: SignedDuration::from_hours(14 * 24),
+            quiet: SignedDuration::from_secs(2),
+            quiet_at_most: SignedDuration::from_secs(60),
+            workers: 2,
+            index_memory: 64 * 1024 * 1024,
+            max_requests: 256,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the variables; `var` is the environment, or a table in tests.
+    ///
+    /// # Errors
+    /// Names the variable, its value and the allowed range.
+    pub fn read(var: impl Fn(&str) -> Option<String>) -> Result<Config, String> {
+        let number = |name: &str, default: i64, range: std::ops::RangeInclusive<i64>| match var(name) {
+            None => Ok(default),
+            Some(text) => match text.trim().parse::<i64>() {
+                Ok(value) if range.contains(&value) => Ok(value),
+                _ => Err(format!("{name} is {text:?}; it must be a whole number from {} to {}", range.start(), range.end())),
+            },
+        };
+        let size = |value: i64| usize::try_from(value).unwrap_or(usize::MAX);
+        Ok(Config {
+            gap: SignedDuration::from_hours(number("RAPPORT_GAP_DAYS", 14, 1..=3650)? * 24),
+            quiet: SignedDuration::from_secs(number("RAPPORT_QUIET_SECONDS", 2, 0..=3600)?),
+            quiet_at_most: SignedDuration::from_secs(number("RAPPORT_QUIET_AT_MOST_SECONDS", 60, 0..=86_400)?),
+            workers: size(number("RAPPORT_WORKERS", 2, 1..=64)?),
+            index_memory: size(number("RAPPORT_INDEX_MEMORY_MB", 64, 16..=4096)?) * 1024 * 1024,
+            max_requests: size(number("RAPPORT_MAX_REQUESTS", 256, 1..=100_000)?),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_have_defaults_and_are_checked_by_name() {
+        let defaults = Config::read(|_| None).unwrap();
+        assert_eq!((defaults.gap.as_hours(), defaults.workers), (14 * 24, 2));
+        let set = Config::read(|name| (name == "RAPPORT_GAP_DAYS").then(|| "7".to_owned())).unwrap();
+        assert_eq!(set.gap.as_hours(), 7 * 24);
+        let wrong = Config::read(|name| (name == "RAPPORT_WORKERS").then(|| "many".to_owned())).unwrap_err();
+        assert_eq!(wrong, "RAPPORT_WORKERS is \"many\"; it must be a whole number from 1 to 64");
+    }
+}

@@ -1,0 +1,48 @@
+//! The spans of a body: which words are new, and which are quoted, a signature, a footer or automatic.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+words! {
+    /// What a stretch of a body is. Only `new` words count as said.
+    SpanKind {
+        New = "new",
+        Quoted = "quoted",
+        Signature = "signature",
+        Footer = "footer",
+        Automatic = "automatic",
+    }
+}
+
+/// A stretch of an entry's body, in Unicode scalar values, end exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Span {
+    pub kind: SpanKind,
+    pub start: usize,
+    pub end: usize,
+}
+
+/// The slice of `text` between two offsets counted in Unicode scalar values; `None` when they lie outside.
+pub fn slice(text: &str, start: usize, end: usize) -> Option<&str> {
+    if start > end {
+        return None;
+    }
+    let mut offsets = text.char_indices().map(|(byte, _)| byte).chain(std::iter::once(text.len()));
+    let from = offsets.nth(start)?;
+    let to = if end == start { from } else { offsets.nth(end - start - 1)? };
+    Some(&text[from..to])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slice;
+
+    #[test]
+    fn offsets_count_characters_not_bytes() {
+        assert_eq!(slice("Grüße, José", 0, 5), Some("Grüße"));
+        assert_eq!(slice("Grüße, José", 7, 11), Some("José"));
+        assert_eq!(slice("ab", 2, 2), Some(""));
+        assert_eq!(slice("ab", 1, 3), None);
+        assert_eq!(slice("ab", 2, 1), None);
+    }
+}

@@ -1,0 +1,11 @@
+//! Bytes become domain values. Pure: nothing here knows that anything is stored.
+
+pub mod automatic;
+pub mod derive;
+pub mod email;
+pub mod html;
+pub mod mailbox;
+pub mod owner;
+pub mod record;
+pub mod reply;
+pub mod thread;

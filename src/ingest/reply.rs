@@ -1,0 +1,519 @@
+//! Which words of a mail are new: separates them from quoted mail, signatures and footers.
+//!
+//! A mail is read line by line. First the quoted stretches are marked (`>` lines, attributions such as
+//! "On … wrote:", header blocks of Outlook and of forwarded mail); what remains are blocks of the writer's own
+//! lines, from whose ends footers and signatures are cut. What counts as what follows the labelling guide:
+//! greetings are new words, a closing formula with name and contact lines is a signature.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::domain::span::{Span, SpanKind};
+
+/// Splits a mail body into spans that cover everything but white space, in order.
+pub fn split(body: &str) -> Vec<Span> {
+    let lines = lines_of(body);
+    let mut kinds = vec![SpanKind::New; lines.len()];
+    mark_quoted(&lines, &mut kinds);
+    mark_own_blocks(&lines, &mut kinds);
+    spans_of(&lines, &kinds)
+}
+
+/// One line with its place in the body, counted in characters.
+struct Line<'a> {
+    text: &'a str,
+    start: usize,
+}
+
+impl Line<'_> {
+    fn is_blank(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+}
+
+fn lines_of(body: &str) -> Vec<Line<'_>> {
+    let mut start = 0;
+    body.split('\n')
+        .map(|text| {
+            let line = Line { text, start };
+            start += text.chars().count() + 1;
+            line
+        })
+        .collect()
+}
+
+// ---- quoted mail -------------------------------------------------------------------------------------------------
+
+/// An attribution may be wrapped over this many lines.
+const ATTRIBUTION_LINES: usize = 4;
+
+fn mark_quoted(lines: &[Line], kinds: &mut [SpanKind]) {
+    let mut at = 0;
+    while at < lines.len() {
+        if starts_header_block(lines, at) {
+            // Outlook and forwarded mail quote without marks: all that follows is theirs.
+            kinds[at..].fill(SpanKind::Quoted);
+            return;
+        }
+        if let Some(after) = attribution_at(lines, at) {
+            kinds[at..after].fill(SpanKind::Quoted);
+            let next = (after..lines.len()).find(|&i| !lines[i].is_blank());
+            match next {
+                // Unmarked text under an attribution is the quoted mail itself (mobile clients, HTML turned to text).
+                Some(next) if !is_quote_line(lines[next].text) => {
+                    kinds[at..].fill(SpanKind::Quoted);
+                    return;
+                }
+                Some(next) => at = next,
+                None => return,
+            }
+            continue;
+        }
+        if is_quote_line(lines[at].text) {
+            kinds[at] = SpanKind::Quoted;
+            if is_wrapped_rest(lines, at + 1) {
+                kinds[at + 1] = SpanKind::Quoted;
+                at += 1;
+            }
+        }
+        at += 1;
+    }
+}
+
+fn is_quote_line(text: &str) -> bool {
+    text.trim_start().starts_with('>')
+}
+
+/// A quoted line that was wrapped once more on its way leaves a short rest without a mark.
+fn is_wrapped_rest(lines: &[Line], at: usize) -> bool {
+    let Some(rest) = lines.get(at) else { return false };
+    let text = rest.text.trim();
+    let before = lines[at - 1].text.trim_end();
+    !text.is_empty()
+        && !is_quote_line(text)
+        && before.chars().count() >= 60
+        && text.chars().count() <= 30
+        && text.chars().next().is_some_and(char::is_lowercase)
+        && lines.get(at + 1).is_none_or(|next| next.is_blank() || is_quote_line(next.text))
+}
+
+/// The line after an attribution ("On 3 Feb 2026, Jane wrote:") that starts at `at`, if one does.
+fn attribution_at(lines: &[Line], at: usize) -> Option<usize> {
+    if is_quote_line(lines[at].text) || !OPENS_ATTRIBUTION.is_match(lines[at].text.trim_start()) {
+        return None;
+    }
+    let mut joined = String::new();
+    for (i, line) in lines.iter().enumerate().skip(at).take(ATTRIBUTION_LINES) {
+        if line.is_blank() {
+            return None;
+        }
+        joined.push(' ');
+        joined.push_str(line.text.trim());
+        if CLOSES_ATTRIBUTION.is_match(&joined) {
+            let dated_or_addressed = joined.contains('@') || joined.chars().filter(char::is_ascii_digit).count() >= 2;
+            return dated_or_addressed.then_some(i + 1);
+        }
+    }
+    None
+}
+
+static OPENS_ATTRIBUTION: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(?ix)^( on\s | le\s | am\s | el\s | il\s | op\s | em\s | den\s | w\sdniu | at\s.*\bwrote | quoting\s
+        | \*?\d{1,4}[-./]\d | (mon|tue|wed|thu|fri|sat|sun)[a-z]*[,.\s] | "?[\w.'-]+(\s[\w.'(),-]+){0,5}"?\s*(<|\[mailto:|via\s|wrote|writes) )"#)
+    .expect("the pattern is a constant")
+});
+
+static CLOSES_ATTRIBUTION: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)(\b(wrote|writes|said|schrieb|geschreven|schreef|skrev|escribi[oó]|escreveu|ha\sscritto)(\s[^:]{0,80})?|a\s+[ée]crit\s?)\s*:\s*$")
+        .expect("the pattern is a constant")
+});
+
+/// Whether a quoted mail's header block ("From: … Sent: … Subject: …") or its separator starts here.
+fn starts_header_block(lines: &[Line], at: usize) -> bool {
+    let text = lines[at].text.trim();
+    if SEPARATOR.is_match(text) {
+        return true;
+    }
+    if is_rule(text) {
+        // Outlook draws a line first; a list footer starts the same way and is told apart by what follows.
+        let next = (at + 1..lines.len().min(at + 3)).find(|&i| !lines[i].is_blank());
+        return next.is_some_and(|next| is_header_line(lines, next));
+    }
+    is_header_line(lines, at)
+}
+
+fn is_rule(text: &str) -> bool {
+    text.len() >= 20 && text.chars().all(|c| matches!(c, '_' | '-' | '='))
+}
+
+fn is_header_line(lines: &[Line], at: usize) -> bool {
+    if !FROM_LINE.is_match(lines[at].text.trim()) {
+        return false;
+    }
+    let others = lines[at + 1..].iter().take(8).filter(|line| OTHER_HEADER.is_match(line.text.trim())).count();
+    others >= 2
+}
+
+static SEPARATOR: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^(-{2,}\s*(original message|original appointment|forwarded message|forwarded by .*|weitergeleitete nachricht|ursprüngliche nachricht|message d'origine)\s*-*|begin forwarded message:)$")
+        .expect("the pattern is a constant")
+});
+static FROM_LINE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)^\*{0,2}(from|von|de|van|da)\s?:\*{0,2}\s*\S").expect("the pattern is a constant"));
+static OTHER_HEADER: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^\*{0,2}(sent|date|to|cc|subject|reply-to|gesendet|datum|an|betreff|envoyé|à|objet|importance)\s?:\*{0,2}")
+        .expect("the pattern is a constant")
+});
+
+// ---- the writer's own blocks -------------------------------------------------------------------------------------
+
+fn mark_own_blocks(lines: &[Line], kinds: &mut [SpanKind]) {
+    let mut at = 0;
+    while at < lines.len() {
+        if kinds[at] == SpanKind::Quoted {
+            at += 1;
+            continue;
+        }
+        let end = (at..lines.len()).find(|&i| kinds[i] == SpanKind::Quoted).unwrap_or(lines.len());
+        // Between two quoted stretches of an inline reply nobody signs.
+        let may_close = end == lines.len() || !is_quote_line(lines[end].text);
+        mark_own_block(lines, kinds, at, end, may_close);
+        at = end;
+    }
+}
+
+/// Marks footer and signature at the end of the own lines `start..end`.
+fn mark_own_block(lines: &[Line], kinds: &mut [SpanKind], start: usize, end: usize, may_close: bool) {
+    let mut end = end;
+    if let Some(footer) = (start..end).find(|&i| starts_footer(lines, i, end)) {
+        kinds[footer..end].fill(SpanKind::Footer);
+        end = footer;
+    }
+    if !may_close {
+        return;
+    }
+    if let Some((from, to)) = signature_in(lines, start, end) {
+        kinds[from..to].fill(SpanKind::Signature);
+    }
+}
+
+fn starts_footer(lines: &[Line], at: usize, end: usize) -> bool {
+    let text = lines[at].text.trim();
+    let next = lines[at + 1..end].iter().find(|line| !line.is_blank()).map_or("", |line| line.text.trim());
+    if is_rule(text) && (LIST_FOOTER.is_match(next) || is_disclaimer(lines, at + 1, end)) {
+        return true;
+    }
+    let first_of_paragraph = at == 0 || lines[at - 1].is_blank();
+    (first_of_paragraph && is_disclaimer(lines, at, end)) || LIST_FOOTER_ALONE.is_match(text)
+}
+
+static LIST_FOOTER: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)(mailing list|to unsubscribe|unsubscribe from|listinfo)").expect("the pattern is a constant")
+});
+static LIST_FOOTER_ALONE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^(you (are receiving|received) this (e-?mail|message) because|to unsubscribe (from this (group|list)|send an email)|this message has been scanned for viruses)")
+        .expect("the pattern is a constant")
+});
+
+/// Whether the paragraph at `at` is legal boilerplate: two of its set phrases within its first lines.
+fn is_disclaimer(lines: &[Line], at: usize, end: usize) -> bool {
+    let paragraph: Vec<_> =
+        lines[at..end].iter().skip_while(|line| line.is_blank()).take_while(|line| !line.is_blank()).take(12).collect();
+    let text = paragraph.iter().map(|line| line.text.trim()).collect::<Vec<_>>().join(" ").to_lowercase();
+    if text.starts_with("disclaimer:") || text.starts_with("confidentiality notice") {
+        return true;
+    }
+    let phrases = DISCLAIMER_PHRASES.iter().filter(|phrase| text.contains(**phrase)).count();
+    phrases >= 2
+}
+
+const DISCLAIMER_PHRASES: &[&str] = &[
+    "confidential", "intended recipient", "intended only for", "intended solely", "privileged", "in error",
+    "notify the sender", "unauthorized", "unauthorised", "disclosure", "dissemination", "proprietary",
+    "any attachments", "this message and any", "registered in england", "registered office", "company sensitive",
+    "please consider the environment", "think before you print",
+];
+
+/// The lines of the signature at the end of `start..end`, if there is one.
+fn signature_in(lines: &[Line], start: usize, end: usize) -> Option<(usize, usize)> {
+    // The standard delimiter, also without its trailing blank and glued to a name.
+    if let Some(at) = (start..end).find(|&i| is_delimiter(lines[i].text)) {
+        let from = closing_before(lines, start, at).unwrap_or(at);
+        return Some((from, end));
+    }
+    let last = (start..end).rev().find(|&i| !lines[i].is_blank())?;
+    if let Some(at) = (start..=last).rev().find(|&i| DEVICE.is_match(lines[i].text.trim()))
+        && last - at <= 3
+    {
+        let from = closing_before(lines, start, at).unwrap_or(at);
+        return Some((from, end));
+    }
+    // A closing formula with short lines below it; the last one that fits, for a mail may thank and then sign.
+    for at in (start..=last).rev() {
+        if !is_closing(lines[at].text) {
+            continue;
+        }
+        let to = contact_block_end(lines, at, last);
+        if let Some(to) = to {
+            let from = closing_before(lines, start, at).unwrap_or(at);
+            return Some((from, to + 1));
+        }
+    }
+    name_at_end(lines, start, last).map(|from| (from, end))
+}
+
+fn is_delimiter(text: &str) -> bool {
+    let trimmed = text.trim_end();
+    trimmed == "--" || trimmed == "—" || (trimmed.starts_with("--") && is_name(trimmed.trim_start_matches('-')))
+}
+
+static DEVICE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^(sent (from|via|using) (my |the |mail for |outlook|yahoo|proton|samsung)|get outlook for|von meinem .* gesendet)")
+        .expect("the pattern is a constant")
+});
+
+/// A closing formula alone on its line. One that says what the thanks are for is part of the text.
+fn is_closing(text: &str) -> bool {
+    let trimmed = text.trim();
+    trimmed.chars().count() <= 60 && CLOSING.is_match(trimmed)
+}
+
+static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?ix)^
+        ( ( (with|my|our|and|warm|warmest|kind|kindest|best|very|many|with\s+(kind|best|warm|many)) \s+ )*
+          ( regards | (best\s+)?wishes | thanks | thank\s+you | cheers | sincerely | greetings | thx | best | br | rgds | kr | regs
+          | yours(\s+(sincerely|truly|faithfully))? | sincerely\s+yours | respectfully | cordially | warmly | (73s?) | salutations | ciao
+          | all\s+the\s+best | take\s+care | have\s+a\s+(nice|great|good)\s+(day|weekend|week|evening)
+          | mit\s+freundlichen\s+gr(ü|u|ue)(ß|ss)en | (viele|beste|liebe|freundliche)\s+gr(ü|u|ue)(ß|ss)e | mfg | lg | vg | tsch(ü|ue)ss | from | talk\s+soon | speak\s+soon )
+          ( \s+ (again | in\s+advance | so\s+much | very\s+much | a\s+lot | a\s+million | and | best | kind | warm | regards | you | all | for\s+your\s+time | everyone | everybody | team | guys | thanks ) )*
+          \s* [,.!;:-]* \s* )
+        ( (\&|\+|/|and|,)? \s* (best|kind|warm)? \s* (regards|wishes|thanks|cheers)? \s* [,.!]* )
+        $",
+    )
+    .expect("the pattern is a constant")
+});
+
+/// The closing formula that directly precedes a signature, over blank lines and other formulas.
+fn closing_before(lines: &[Line], start: usize, at: usize) -> Option<usize> {
+    let mut from = None;
+    let mut i = at;
+    while i > start {
+        i -= 1;
+        if lines[i].is_blank() {
+            continue;
+        }
+        if is_closing(lines[i].text) || (from.is_none() && i > start && is_name(lines[i].text) && follows_closing(lines, start, i)) {
+            from = Some(i);
+        } else {
+            break;
+        }
+    }
+    from
+}
+
+fn follows_closing(lines: &[Line], start: usize, at: usize) -> bool {
+    (start..at).rev().find(|&i| !lines[i].is_blank()).is_some_and(|i| is_closing(lines[i].text))
+}
+
+/// The last line of the contact block under the closing at `at`; `None` when prose follows, so that it closes nothing.
+fn contact_block_end(lines: &[Line], at: usize, last: usize) -> Option<usize> {
+    let mut to = at;
+    let mut names = 0;
+    for i in at + 1..=last {
+        let text = lines[i].text.trim();
+        if text.is_empty() {
+            continue;
+        }
+        // What follows a name after a blank line may be a postscript or footnotes: those are new words.
+        if lines[i - 1].is_blank() && names > 0 && is_postscript(text) {
+            return Some(to);
+        }
+        if is_prose(text) {
+            return (names > 0 && lines[i - 1].is_blank()).then_some(to);
+        }
+        names += 1;
+        to = i;
+        if names > 14 {
+            return None;
+        }
+    }
+    Some(to)
+}
+
+fn is_postscript(text: &str) -> bool {
+    static POSTSCRIPT: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?i)^(p\.?\s?s\.?[:\s.,-]|\[\d+\]|\(\d+\)\s|[¹²³*]|edit:|n\.?b\.?[:\s])").expect("constant"));
+    POSTSCRIPT.is_match(text)
+}
+
+/// Running text rather than a name, title, address or number.
+fn is_prose(text: &str) -> bool {
+    let words = text.split_whitespace().count();
+    words > 9 || (words > 4 && text.ends_with(['.', '?', '!'])) || text.ends_with('?')
+}
+
+/// A name, perhaps with the company below it, alone at the end of the text.
+fn name_at_end(lines: &[Line], start: usize, last: usize) -> Option<usize> {
+    let paragraph = (start..=last).rev().take_while(|&i| !lines[i].is_blank()).last()?;
+    // The whole own text being one short line is an answer ("Yes"), not a name.
+    let something_before = (start..paragraph).any(|i| !lines[i].is_blank());
+    let glued = paragraph < last && ends_sentence(lines[last - 1].text) && is_name(lines[last].text);
+    if glued {
+        return Some(last);
+    }
+    let count = last - paragraph + 1;
+    let all_names = count <= 3 && is_name(lines[paragraph].text) && (paragraph..=last).all(|i| !is_prose(lines[i].text.trim()));
+    (something_before && all_names).then_some(paragraph)
+}
+
+fn ends_sentence(text: &str) -> bool {
+    text.trim_end().ends_with(['.', '!', '?', ')', ':', ',']) && !text.trim_end().ends_with("--")
+}
+
+/// One to four words, each like a name or an initial, none a common answer.
+fn is_name(text: &str) -> bool {
+    let text = text.trim().trim_start_matches(['-', '~', '–', '—', ' ', '/', '*']).trim_end_matches(['.', ',', '*']).trim();
+    let words: Vec<_> = text.split_whitespace().collect();
+    let name_like = |word: &&str| {
+        let mut letters = word.chars();
+        letters.next().is_some_and(char::is_uppercase) && letters.all(|c| c.is_alphabetic() || matches!(c, '.' | '\'' | '-' | '’'))
+    };
+    // One short lower-case word may be a first name typed in haste.
+    let hasty = words.len() == 1 && text.len() >= 2 && text.len() <= 10 && text.chars().all(char::is_lowercase);
+    (1..=4).contains(&words.len())
+        && (words.iter().all(name_like) || hasty)
+        && !NOT_NAMES.contains(&words[0].to_lowercase().as_str())
+        && text.chars().count() <= 40
+}
+
+const NOT_NAMES: &[&str] = &[
+    "yes", "no", "ok", "okay", "done", "hi", "hello", "dear", "hey", "please", "attached", "see", "none", "true", "false",
+    "sure", "agreed", "great", "nothing", "nope", "yep", "yeah", "error", "help", "any", "end", "sorry", "ideas", "right",
+];
+
+// ---- lines to spans ----------------------------------------------------------------------------------------------
+
+fn spans_of(lines: &[Line], kinds: &[SpanKind]) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    // Blank lines belong to no kind: a span reaches from its first to its last line with words.
+    for (line, &kind) in lines.iter().zip(kinds) {
+        if line.is_blank() {
+            continue;
+        }
+        let leading = line.text.chars().take_while(|c| c.is_whitespace()).count();
+        let start = line.start + leading;
+        let end = start + line.text.trim().chars().count();
+        match spans.last_mut() {
+            Some(span) if span.kind == kind => span.end = end,
+            _ => spans.push(Span { kind, start, end }),
+        }
+    }
+    spans
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::span::slice;
+
+    fn check(body: &str, expected: &[(SpanKind, &str)]) {
+        let spans = split(body);
+        let found: Vec<_> = spans.iter().map(|s| (s.kind, slice(body, s.start, s.end).unwrap())).collect();
+        assert_eq!(found, expected);
+    }
+
+    use SpanKind::{Footer, New, Quoted, Signature};
+
+    #[test]
+    fn a_top_reply_of_gmail() {
+        check(
+            "Hi Ann,\n\nWorks for us.\n\nBest,\nJo\n\nOn Tue, 3 Feb 2026 at 09:12, Ann Lee <ann@acme.example>\nwrote:\n\n> Does Tuesday work?\n>\n> Ann",
+            &[
+                (New, "Hi Ann,\n\nWorks for us."),
+                (Signature, "Best,\nJo"),
+                (Quoted, "On Tue, 3 Feb 2026 at 09:12, Ann Lee <ann@acme.example>\nwrote:\n\n> Does Tuesday work?\n>\n> Ann"),
+            ],
+        );
+    }
+
+    #[test]
+    fn an_outlook_header_block_quotes_to_the_end() {
+        check(
+            "Approved.\n\n________________________________\nFrom: Ann Lee\nSent: Tuesday\nTo: Jo\nSubject: Quote\n\nPlease approve.",
+            &[(New, "Approved."), (Quoted, "________________________________\nFrom: Ann Lee\nSent: Tuesday\nTo: Jo\nSubject: Quote\n\nPlease approve.")],
+        );
+        check(
+            "Fine.\n\n-----Original Message-----\nFrom: Ann\n\nOk?",
+            &[(New, "Fine."), (Quoted, "-----Original Message-----\nFrom: Ann\n\nOk?")],
+        );
+    }
+
+    #[test]
+    fn inline_answers_keep_their_order_with_the_questions() {
+        check(
+            "On 3 Feb 2026, Ann wrote:\n> Which plan?\n\nThe larger one.\n\n> How many seats?\n\nForty.\n\nCheers,\nJo",
+            &[
+                (Quoted, "On 3 Feb 2026, Ann wrote:\n> Which plan?"),
+                (New, "The larger one."),
+                (Quoted, "> How many seats?"),
+                (New, "Forty."),
+                (Signature, "Cheers,\nJo"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_bottom_reply_and_a_list_footer() {
+        check(
+            "> Is it fixed?\n\nYes, in 4.2.\n\n-- \nJo Field\nSupport\n_______________________________________________\nusers mailing list\nusers@lists.example",
+            &[
+                (Quoted, "> Is it fixed?"),
+                (New, "Yes, in 4.2."),
+                (Signature, "-- \nJo Field\nSupport"),
+                (Footer, "_______________________________________________\nusers mailing list\nusers@lists.example"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_postscript_after_the_signature_is_new() {
+        check(
+            "See [1].\n\nRegards,\nJo\n\n[1] https://docs.example/setup",
+            &[(New, "See [1]."), (Signature, "Regards,\nJo"), (New, "[1] https://docs.example/setup")],
+        );
+    }
+
+    #[test]
+    fn a_disclaimer_and_a_device_line_are_no_words() {
+        check(
+            "Call me.\n\nSent from my iPhone\n\nThis e-mail is confidential and intended only for the intended recipient.",
+            &[
+                (New, "Call me."),
+                (Signature, "Sent from my iPhone"),
+                (Footer, "This e-mail is confidential and intended only for the intended recipient."),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_line_that_says_what_the_thanks_are_for_is_text() {
+        check("It runs now. Thank you for the quick fix!", &[(New, "It runs now. Thank you for the quick fix!")]);
+        check("Yes", &[(New, "Yes")]);
+        check("", &[]);
+        check("I asked on Monday, and he wrote:\nwe will see", &[(New, "I asked on Monday, and he wrote:\nwe will see")]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn spans_lie_in_order_inside_any_body(body in "(On [a-z0-9@ ]{0,20}wrote:|>[ a-z>]{0,10}|-- |Best,|From: a|To: b|[ a-zA-Zé\u{1F600}.?]{0,12}|\n){0,40}") {
+            let length = body.chars().count();
+            let mut at = 0;
+            for span in split(&body) {
+                proptest::prop_assert!(span.start >= at && span.end > span.start && span.end <= length);
+                at = span.end;
+            }
+        }
+    }
+}

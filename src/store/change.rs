@@ -1,0 +1,69 @@
+//! The change log: every accepted change in order, for the index and for listeners.
+
+use jiff::Timestamp;
+
+use super::database::{Inner, on};
+use super::{Result, Tx, micros};
+use crate::domain::WorkspaceId;
+
+words! { Action { Added = "added", Updated = "updated", Deleted = "deleted" } }
+
+/// What changed: an entry by number, or anything else by name.
+#[derive(Debug, Clone)]
+pub struct NewChange<'a> {
+    pub what: &'a str,
+    pub id: &'a str,
+    pub number: Option<i64>,
+    pub account_id: Option<&'a str>,
+    pub action: Action,
+}
+
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Change {
+    pub sequence: i64,
+    pub workspace_id: i64,
+    pub what: String,
+    pub id: String,
+    pub number: Option<i64>,
+    pub account_id: Option<String>,
+    pub action: String,
+}
+
+/// Appends a change and returns its sequence number. Numbers are in commit order.
+pub async fn append(workspace: WorkspaceId, tx: &mut Tx, change: NewChange<'_>, now: Timestamp) -> Result<i64> {
+    if tx.sequence == 0
+        && let Inner::Pg(transaction) = &mut tx.inner
+    {
+        // A PostgreSQL sequence is not in commit order by itself; held to the end of the transaction, this makes it so.
+        sqlx::query("SELECT pg_advisory_xact_lock(7360)").execute(&mut **transaction).await?;
+    }
+    let (sequence,): (i64,) = on!(tx, c => sqlx::query_as(
+        "INSERT INTO change (workspace_id, what, id, number, account_id, action, at) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING sequence")
+        .bind(workspace.0).bind(change.what).bind(change.id).bind(change.number).bind(change.account_id)
+        .bind(change.action.as_str()).bind(micros(now)).fetch_one(c).await?);
+    tx.sequence = sequence;
+    Ok(sequence)
+}
+
+/// The next changes of entries in all workspaces after `sequence`, oldest first: what the index follows.
+pub async fn entries_after(tx: &mut Tx, sequence: i64, limit: i64) -> Result<Vec<Change>> {
+    Ok(on!(tx, c => sqlx::query_as(
+        "SELECT sequence, workspace_id, what, id, number, account_id, action FROM change
+         WHERE sequence > $1 AND what = 'entry' ORDER BY sequence LIMIT $2")
+        .bind(sequence).bind(limit).fetch_all(c).await?))
+}
+
+/// The next changes of a workspace that listeners hear of.
+pub async fn after(workspace: WorkspaceId, tx: &mut Tx, sequence: i64, account_id: Option<&str>, limit: i64) -> Result<Vec<Change>> {
+    Ok(on!(tx, c => sqlx::query_as(
+        "SELECT sequence, workspace_id, what, id, number, account_id, action FROM change
+         WHERE workspace_id = $1 AND sequence > $2 AND ($3 IS NULL OR account_id = $3) AND what IN ('entry', 'summary')
+         ORDER BY sequence LIMIT $4")
+        .bind(workspace.0).bind(sequence).bind(account_id).bind(limit).fetch_all(c).await?))
+}
+
+/// The sequence number of the last change, 0 before the first.
+pub async fn last(tx: &mut Tx) -> Result<i64> {
+    let (last,): (Option<i64>,) = on!(tx, c => sqlx::query_as("SELECT max(sequence) FROM change").fetch_one(c).await?);
+    Ok(last.unwrap_or(0))
+}

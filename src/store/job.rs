@@ -1,0 +1,176 @@
+//! Work to do, in a table: enqueued in the transaction of its cause, once per key, leased to a worker, tried again
+//! with growing pauses, and kept for people to see when it never works.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::database::on;
+use super::{Result, Tx, micros, time};
+use crate::domain::WorkspaceId;
+
+/// After so many attempts a job is dead: kept, shown, not tried again.
+pub const MAX_ATTEMPTS: i64 = 5;
+
+/// A worker that has not reported for so long is taken for dead, and its job is given to another.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
+
+/// A job in the hands of a worker.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    pub job_id: i64,
+    pub workspace: WorkspaceId,
+    pub kind: String,
+    pub key: String,
+    pub payload: String,
+    pub attempts: i64,
+}
+
+/// A job as lists show it.
+#[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
+pub struct Job {
+    pub id: i64,
+    /// What it does.
+    pub kind: String,
+    /// What it does it to, e.g. the account.
+    pub key: String,
+    /// `queued`, `running`, `failed` (waits for its next attempt) or `dead`.
+    pub state: String,
+    pub attempts: i64,
+    pub queued_at: Timestamp,
+    pub run_at: Timestamp,
+    /// Of the last attempt.
+    pub error: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    job_id: i64,
+    workspace_id: i64,
+    kind: String,
+    key: String,
+    payload: String,
+    state: String,
+    queued_at: i64,
+    run_at: i64,
+    attempts: i64,
+    error: Option<String>,
+}
+
+macro_rules! columns {
+    () => {
+        "job_id, workspace_id, kind, key, payload, state, queued_at, run_at, attempts, error"
+    };
+}
+
+impl From<Row> for Job {
+    fn from(row: Row) -> Job {
+        Job {
+            id: row.job_id,
+            kind: row.kind,
+            key: row.key,
+            state: row.state,
+            attempts: row.attempts,
+            queued_at: time(row.queued_at),
+            run_at: time(row.run_at),
+            error: row.error,
+        }
+    }
+}
+
+/// The payload of the job that waits under this key.
+pub async fn queued_payload(workspace: WorkspaceId, tx: &mut Tx, kind: &str, key: &str) -> Result<Option<String>> {
+    let row: Option<(String,)> = on!(tx, c => sqlx::query_as(
+        "SELECT payload FROM job WHERE workspace_id = $1 AND kind = $2 AND key = $3 AND state = 'queued'")
+        .bind(workspace.0).bind(kind).bind(key).fetch_optional(c).await?);
+    Ok(row.map(|(payload,)| payload))
+}
+
+/// When a job runs: now, or once its cause has been quiet for a while.
+#[derive(Debug, Clone, Copy)]
+pub struct When {
+    pub quiet: SignedDuration,
+    /// Quiet or not, no later than this after it was first queued.
+    pub at_most: SignedDuration,
+}
+
+impl When {
+    pub const NOW: When = When { quiet: SignedDuration::ZERO, at_most: SignedDuration::ZERO };
+}
+
+/// Queues a job; one that already waits under the same key takes the new payload and waits for quiet again.
+pub async fn enqueue(workspace: WorkspaceId, tx: &mut Tx, kind: &str, key: &str, payload: &str, when: When, now: Timestamp) -> Result<i64> {
+    let run_at = micros(now + when.quiet);
+    let at_most = i64::try_from(when.at_most.as_micros()).unwrap_or(i64::MAX);
+    let (job_id,): (i64,) = on!(tx, c => sqlx::query_as(
+        "INSERT INTO job (workspace_id, kind, key, payload, state, queued_at, run_at, attempts) VALUES ($1, $2, $3, $4, 'queued', $5, $6, 0)
+         ON CONFLICT (workspace_id, kind, key) WHERE state = 'queued' DO UPDATE SET payload = excluded.payload,
+             run_at = CASE WHEN excluded.run_at < job.queued_at + $7 THEN excluded.run_at ELSE job.queued_at + $7 END
+         RETURNING job_id")
+        .bind(workspace.0).bind(kind).bind(key).bind(payload).bind(micros(now)).bind(run_at).bind(at_most).fetch_one(c).await?);
+    Ok(job_id)
+}
+
+/// Takes the next due job, oldest first. `before` is the clock; later jobs are not due.
+pub async fn claim(tx: &mut Tx, before: Timestamp, now: Timestamp) -> Result<Option<Claimed>> {
+    // A worker that died took its attempt with it: what killed it too often is dead.
+    on!(tx, c => sqlx::query(
+        "UPDATE job SET state = CASE WHEN attempts >= $2 THEN 'dead' ELSE 'failed' END, run_at = $1, lease_until = NULL,
+             error = coalesce(error, 'the worker stopped while it ran')
+         WHERE state = 'running' AND lease_until < $1")
+        .bind(micros(now)).bind(MAX_ATTEMPTS).execute(c).await?.rows_affected());
+    let row: Option<Row> = on!(tx, c => sqlx::query_as(concat!(
+        "UPDATE job SET state = 'running', attempts = attempts + 1, lease_until = $2
+         WHERE job_id = (SELECT job_id FROM job WHERE state IN ('queued', 'failed') AND run_at <= $1 ORDER BY run_at, job_id LIMIT 1)
+         RETURNING ", columns!()))
+        .bind(micros(before)).bind(micros(now + LEASE)).fetch_optional(c).await?);
+    Ok(row.map(|row| Claimed {
+        job_id: row.job_id,
+        workspace: WorkspaceId(row.workspace_id),
+        kind: row.kind,
+        key: row.key,
+        payload: row.payload,
+        attempts: row.attempts,
+    }))
+}
+
+/// When the next waiting job is due.
+pub async fn next_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
+    let (next,): (Option<i64>,) =
+        on!(tx, c => sqlx::query_as("SELECT min(run_at) FROM job WHERE state IN ('queued', 'failed')").fetch_one(c).await?);
+    Ok(next.map(time))
+}
+
+/// Reports that a worker is still at it.
+pub async fn extend(tx: &mut Tx, job_id: i64, now: Timestamp) -> Result<()> {
+    on!(tx, c => sqlx::query("UPDATE job SET lease_until = $2 WHERE job_id = $1 AND state = 'running'")
+        .bind(job_id).bind(micros(now + LEASE)).execute(c).await?.rows_affected());
+    Ok(())
+}
+
+/// Done: nothing is left of it.
+pub async fn finish(tx: &mut Tx, job_id: i64) -> Result<()> {
+    on!(tx, c => sqlx::query("DELETE FROM job WHERE job_id = $1").bind(job_id).execute(c).await?.rows_affected());
+    Ok(())
+}
+
+/// Failed: tried again at `retry_at`, or dead when `None`.
+pub async fn fail(tx: &mut Tx, job_id: i64, error: &str, retry_at: Option<Timestamp>) -> Result<()> {
+    on!(tx, c => sqlx::query(
+        "UPDATE job SET state = CASE WHEN $3 IS NULL THEN 'dead' ELSE 'failed' END, run_at = coalesce($3, run_at), error = $2, lease_until = NULL
+         WHERE job_id = $1")
+        .bind(job_id).bind(error).bind(retry_at.map(micros)).execute(c).await?.rows_affected());
+    Ok(())
+}
+
+/// A page of a workspace's jobs in the order they were queued.
+pub async fn list(workspace: WorkspaceId, tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<Job>> {
+    let rows: Vec<Row> = on!(tx, c => sqlx::query_as(concat!(
+        "SELECT ", columns!(), " FROM job WHERE workspace_id = $1 AND job_id > $2 ORDER BY job_id LIMIT $3"))
+        .bind(workspace.0).bind(after).bind(limit).fetch_all(c).await?);
+    Ok(rows.into_iter().map(Job::from).collect())
+}
+
+/// Jobs by state, in all workspaces when none is given.
+pub async fn counts(workspace: Option<WorkspaceId>, tx: &mut Tx) -> Result<Vec<(String, i64)>> {
+    Ok(on!(tx, c => sqlx::query_as("SELECT state, count(*) FROM job WHERE $1 IS NULL OR workspace_id = $1 GROUP BY state")
+        .bind(workspace.map(|w| w.0)).fetch_all(c).await?))
+}

@@ -1,0 +1,144 @@
+//! What only mails have: Message-IDs, the mails they answer, where each was found, and the first raw copy.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::database::on;
+use super::{Result, StoreError, Tx, micros, time};
+use crate::domain::WorkspaceId;
+
+/// A mail's row beside its entry.
+#[derive(Debug, Clone)]
+pub struct New<'a> {
+    pub number: i64,
+    pub message_id: Option<&'a str>,
+    pub subject_key: Option<&'a str>,
+    pub occurred_at: Timestamp,
+    pub is_reply: bool,
+    pub author: Option<&'a str>,
+    pub automatic: Option<&'a str>,
+    pub references: &'a [String],
+    pub raw: &'a [u8],
+}
+
+pub async fn insert(workspace: WorkspaceId, tx: &mut Tx, new: &New<'_>) -> Result<()> {
+    on!(tx, c => sqlx::query(
+        "INSERT INTO mail (number, workspace_id, message_id, subject_key, occurred_at, is_reply, author, automatic)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
+        .bind(new.number).bind(workspace.0).bind(new.message_id).bind(new.subject_key).bind(micros(new.occurred_at))
+        .bind(i64::from(new.is_reply)).bind(new.author).bind(new.automatic).execute(c).await?.rows_affected());
+    if !new.references.is_empty() {
+        on!(tx, c => {
+            let mut query = sqlx::QueryBuilder::new("INSERT INTO mail_reference (number, position, workspace_id, message_id) ");
+            query.push_values(new.references.iter().enumerate(), |mut row, (position, id)| {
+                row.push_bind(new.number).push_bind(position as i64).push_bind(workspace.0).push_bind(id.as_str());
+            });
+            query.build().execute(c).await?;
+        });
+    }
+    let packed = lz4_flex::compress_prepend_size(new.raw);
+    on!(tx, c => sqlx::query("INSERT INTO raw_mail (number, workspace_id, bytes) VALUES ($1, $2, $3)")
+        .bind(new.number).bind(workspace.0).bind(packed).execute(c).await?.rows_affected());
+    Ok(())
+}
+
+/// Entries found before under these hashes of raw bytes.
+pub async fn numbers_by_hash(workspace: WorkspaceId, tx: &mut Tx, hashes: &[String]) -> Result<HashMap<String, (i64, Vec<String>)>> {
+    if hashes.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(String, i64, String)> = on!(tx, c => {
+        let mut query = sqlx::QueryBuilder::new("SELECT raw_hash, number, source FROM provenance WHERE workspace_id = ");
+        query.push_bind(workspace.0).push(" AND raw_hash IN (");
+        let mut list = query.separated(", ");
+        for hash in hashes { list.push_bind(hash.as_str()); }
+        query.push(")");
+        query.build_query_as().fetch_all(c).await?
+    });
+    let mut found: HashMap<String, (i64, Vec<String>)> = HashMap::new();
+    for (hash, number, source) in rows {
+        found.entry(hash).or_insert_with(|| (number, Vec::new())).1.push(source);
+    }
+    Ok(found)
+}
+
+/// Notes where a mail was found; finding it there again is nothing new.
+pub async fn add_provenance(workspace: WorkspaceId, tx: &mut Tx, number: i64, source: &str, raw_hash: &str, now: Timestamp) -> Result<()> {
+    on!(tx, c => sqlx::query(
+        "INSERT INTO provenance (workspace_id, raw_hash, source, number, received_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING")
+        .bind(workspace.0).bind(raw_hash).bind(source).bind(number).bind(micros(now)).execute(c).await?.rows_affected());
+    Ok(())
+}
+
+#[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
+pub struct Provenance {
+    /// The mailbox or file it was found in.
+    pub source: String,
+    pub received_at: Timestamp,
+}
+
+pub async fn provenance(workspace: WorkspaceId, tx: &mut Tx, number: i64) -> Result<Vec<Provenance>> {
+    let rows: Vec<(String, i64)> = on!(tx, c => sqlx::query_as(
+        "SELECT source, received_at FROM provenance WHERE workspace_id = $1 AND number = $2 ORDER BY received_at, source")
+        .bind(workspace.0).bind(number).fetch_all(c).await?);
+    Ok(rows.into_iter().map(|(source, at)| Provenance { source, received_at: time(at) }).collect())
+}
+
+/// The raw bytes of a mail as first found.
+pub async fn raw(workspace: WorkspaceId, tx: &mut Tx, number: i64) -> Result<Option<Vec<u8>>> {
+    let row: Option<(Vec<u8>,)> = on!(tx, c => sqlx::query_as("SELECT bytes FROM raw_mail WHERE workspace_id = $1 AND number = $2")
+        .bind(workspace.0).bind(number).fetch_optional(c).await?);
+    row.map(|(packed,)| lz4_flex::decompress_size_prepended(&packed).map_err(|e| StoreError::corrupt("raw mail", e))).transpose()
+}
+
+/// Other entries that carry this Message-ID.
+pub async fn with_message_id(workspace: WorkspaceId, tx: &mut Tx, message_id: &str, other_than: i64) -> Result<Vec<i64>> {
+    let rows: Vec<(i64,)> = on!(tx, c => sqlx::query_as(
+        "SELECT number FROM mail WHERE workspace_id = $1 AND message_id = $2 AND number <> $3")
+        .bind(workspace.0).bind(message_id).bind(other_than).fetch_all(c).await?);
+    Ok(rows.into_iter().map(|(number,)| number).collect())
+}
+
+/// The account of the nearest mail that this one answers and that has one.
+pub async fn answered_account(workspace: WorkspaceId, tx: &mut Tx, number: i64) -> Result<Option<String>> {
+    let row: Option<(String,)> = on!(tx, c => sqlx::query_as(
+        "SELECT e.account_id FROM mail_reference r
+         JOIN mail m ON m.workspace_id = r.workspace_id AND m.message_id = r.message_id
+         JOIN entry e ON e.number = m.number
+         WHERE r.number = $2 AND r.workspace_id = $1 AND e.account_id IS NOT NULL AND e.number <> $2
+         ORDER BY r.position, e.id LIMIT 1")
+        .bind(workspace.0).bind(number).fetch_optional(c).await?);
+    Ok(row.map(|(account_id,)| account_id))
+}
+
+/// Mails that answer this one, directly or further up their references, and have no account but by the thread.
+pub async fn answers_without_own_account(workspace: WorkspaceId, tx: &mut Tx, number: i64) -> Result<Vec<i64>> {
+    let rows: Vec<(i64,)> = on!(tx, c => sqlx::query_as(
+        "SELECT DISTINCT r.number FROM mail m
+         JOIN mail_reference r ON r.workspace_id = m.workspace_id AND r.message_id = m.message_id
+         JOIN entry e ON e.number = r.number
+         WHERE m.number = $2 AND m.workspace_id = $1 AND r.number <> $2 AND (e.rule IS NULL OR e.rule = 'thread')
+         ORDER BY r.number")
+        .bind(workspace.0).bind(number).fetch_all(c).await?);
+    Ok(rows.into_iter().map(|(number,)| number).collect())
+}
+
+/// Who wrote a mail, and why it counts as automatic if it does.
+pub async fn author(workspace: WorkspaceId, tx: &mut Tx, number: i64) -> Result<Option<(Option<String>, Option<String>)>> {
+    Ok(on!(tx, c => sqlx::query_as("SELECT author, automatic FROM mail WHERE workspace_id = $1 AND number = $2")
+        .bind(workspace.0).bind(number).fetch_optional(c).await?))
+}
+
+/// Removes what belongs to a deleted mail.
+pub async fn delete(workspace: WorkspaceId, tx: &mut Tx, number: i64) -> Result<()> {
+    for statement in [
+        "DELETE FROM mail WHERE workspace_id = $1 AND number = $2",
+        "DELETE FROM mail_reference WHERE workspace_id = $1 AND number = $2",
+        "DELETE FROM provenance WHERE workspace_id = $1 AND number = $2",
+        "DELETE FROM raw_mail WHERE workspace_id = $1 AND number = $2",
+    ] {
+        on!(tx, c => sqlx::query(statement).bind(workspace.0).bind(number).execute(c).await?.rows_affected());
+    }
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! Who is who: domains of accounts, addresses of contacts and team members.
+
+use std::collections::{HashMap, HashSet};
+
+use super::database::on;
+use super::{Result, Tx, workspace};
+use crate::domain::address::{is_free_mail, with_parents};
+use crate::domain::record::Kind;
+use crate::domain::{Address, Parties, WorkspaceId};
+
+/// What the workspace knows about these addresses: enough to decide whose mail it is.
+pub async fn known(workspace: WorkspaceId, tx: &mut Tx, addresses: &[&Address]) -> Result<Parties> {
+    let us_domains = workspace::us_domains(workspace, tx).await?;
+    let wanted: HashSet<&str> = addresses.iter().map(|a| a.as_str()).collect();
+    let domains: HashSet<&str> = addresses.iter().flat_map(|a| with_parents(a.domain())).filter(|d| !is_free_mail(d)).collect();
+    let mut known = Parties { us_domains, ..Parties::default() };
+    if wanted.is_empty() {
+        return Ok(known);
+    }
+    let people: Vec<(String, String, Option<String>)> = on!(tx, c => {
+        let mut query = sqlx::QueryBuilder::new("SELECT address, kind, account_id FROM person_address WHERE workspace_id = ");
+        query.push_bind(workspace.0).push(" AND address IN (");
+        let mut list = query.separated(", ");
+        for address in &wanted { list.push_bind(*address); }
+        // Two contacts with one address: the first by name of account, whatever order they came in.
+        query.push(") ORDER BY account_id DESC");
+        query.build_query_as().fetch_all(c).await?
+    });
+    for (address, kind, account_id) in people {
+        match account_id {
+            Some(account_id) if kind == Kind::Contact.as_str() => drop(known.contacts.insert(address, account_id)),
+            _ => drop(known.team.insert(address)),
+        }
+    }
+    let accounts: Vec<(String, String)> = on!(tx, c => {
+        let mut query = sqlx::QueryBuilder::new("SELECT domain, account_id FROM account_domain WHERE workspace_id = ");
+        query.push_bind(workspace.0).push(" AND domain IN (");
+        let mut list = query.separated(", ");
+        list.push_bind("");
+        for domain in &domains { list.push_bind(*domain); }
+        query.push(") ORDER BY account_id DESC");
+        query.build_query_as().fetch_all(c).await?
+    });
+    known.domains = accounts.into_iter().collect::<HashMap<_, _>>();
+    Ok(known)
+}
+
+/// Replaces an account's domains; returns those that are new or gone.
+pub async fn set_account_domains(workspace: WorkspaceId, tx: &mut Tx, account_id: &str, domains: &[String]) -> Result<Vec<String>> {
+    let before: Vec<(String,)> = on!(tx, c => sqlx::query_as("SELECT domain FROM account_domain WHERE workspace_id = $1 AND account_id = $2")
+        .bind(workspace.0).bind(account_id).fetch_all(c).await?);
+    let before: HashSet<String> = before.into_iter().map(|(d,)| d).collect();
+    let after: HashSet<String> = domains.iter().cloned().collect();
+    for gone in before.difference(&after) {
+        on!(tx, c => sqlx::query("DELETE FROM account_domain WHERE workspace_id = $1 AND account_id = $2 AND domain = $3")
+            .bind(workspace.0).bind(account_id).bind(gone).execute(c).await?.rows_affected());
+    }
+    for new in after.difference(&before) {
+        on!(tx, c => sqlx::query("INSERT INTO account_domain (workspace_id, domain, account_id) VALUES ($1, $2, $3)")
+            .bind(workspace.0).bind(new).bind(account_id).execute(c).await?.rows_affected());
+    }
+    Ok(before.symmetric_difference(&after).cloned().collect())
+}
+
+/// Replaces the addresses of a contact or team member; returns those that are new, gone, or changed account.
+pub async fn set_addresses(
+    workspace: WorkspaceId,
+    tx: &mut Tx,
+    kind: Kind,
+    id: &str,
+    account_id: Option<&str>,
+    addresses: &[Address],
+) -> Result<Vec<String>> {
+    let before: Vec<(String, Option<String>)> = on!(tx, c => sqlx::query_as(
+        "SELECT address, account_id FROM person_address WHERE workspace_id = $1 AND kind = $2 AND id = $3")
+        .bind(workspace.0).bind(kind.as_str()).bind(id).fetch_all(c).await?);
+    let before: HashSet<(String, Option<String>)> = before.into_iter().collect();
+    let after: HashSet<(String, Option<String>)> =
+        addresses.iter().map(|a| (a.as_str().to_owned(), account_id.map(str::to_owned))).collect();
+    if before == after {
+        return Ok(Vec::new());
+    }
+    on!(tx, c => sqlx::query("DELETE FROM person_address WHERE workspace_id = $1 AND kind = $2 AND id = $3")
+        .bind(workspace.0).bind(kind.as_str()).bind(id).execute(c).await?.rows_affected());
+    for (address, account_id) in &after {
+        on!(tx, c => sqlx::query("INSERT INTO person_address (workspace_id, address, kind, id, account_id) VALUES ($1, $2, $3, $4, $5)")
+            .bind(workspace.0).bind(address).bind(kind.as_str()).bind(id).bind(account_id.as_deref()).execute(c).await?.rows_affected());
+    }
+    let changed: HashSet<String> = before.symmetric_difference(&after).map(|(address, _)| address.clone()).collect();
+    Ok(changed.into_iter().collect())
+}
+
+/// The addresses of the contact or team member with this id.
+pub async fn addresses_of(workspace: WorkspaceId, tx: &mut Tx, id: &str) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = on!(tx, c => sqlx::query_as("SELECT address FROM person_address WHERE workspace_id = $1 AND id = $2 ORDER BY address")
+        .bind(workspace.0).bind(id).fetch_all(c).await?);
+    Ok(rows.into_iter().map(|(address,)| address).collect())
+}

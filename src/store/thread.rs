@@ -1,0 +1,82 @@
+//! Conversations: which Message-IDs belong together. The thread id of a set is the smallest of its members' ids, so
+//! that the result does not depend on the order of arrival.
+
+use super::database::on;
+use super::{Result, Tx, micros};
+use crate::domain::WorkspaceId;
+
+/// Joins Message-IDs, each with the thread id that it alone stands for, into one conversation; returns its id and the
+/// ids of conversations that it swallowed.
+pub async fn join(workspace: WorkspaceId, tx: &mut Tx, message_ids: &[(&str, String)]) -> Result<(String, Vec<String>)> {
+    let linked: Vec<(String, String)> = on!(tx, c => {
+        let mut query = sqlx::QueryBuilder::new("SELECT message_id, thread_id FROM thread_link WHERE workspace_id = ");
+        query.push_bind(workspace.0).push(" AND message_id IN (");
+        let mut list = query.separated(", ");
+        for (id, _) in message_ids { list.push_bind(*id); }
+        query.push(")");
+        query.build_query_as().fetch_all(c).await?
+    });
+    let new: Vec<_> = message_ids.iter().filter(|(id, _)| !linked.iter().any(|(known, _)| known == id)).collect();
+    let candidates = linked.iter().map(|(_, thread)| thread).chain(new.iter().map(|(_, alone)| alone));
+    let thread = candidates.min().cloned().unwrap_or_default();
+    for (id, _) in new {
+        on!(tx, c => sqlx::query("INSERT INTO thread_link (workspace_id, message_id, thread_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+            .bind(workspace.0).bind(id).bind(&thread).execute(c).await?.rows_affected());
+    }
+    let mut swallowed: Vec<String> = linked.into_iter().map(|(_, other)| other).filter(|other| *other != thread).collect();
+    swallowed.sort();
+    swallowed.dedup();
+    for other in &swallowed {
+        merge(workspace, tx, other, &thread).await?;
+    }
+    Ok((thread, swallowed))
+}
+
+/// Makes two conversations one; returns the id that stays and, if there was anything to do, the one that went.
+pub async fn unite(workspace: WorkspaceId, tx: &mut Tx, a: &str, b: &str) -> Result<(String, Option<String>)> {
+    let (stays, goes) = if a <= b { (a, b) } else { (b, a) };
+    if stays == goes {
+        return Ok((stays.to_owned(), None));
+    }
+    merge(workspace, tx, goes, stays).await?;
+    Ok((stays.to_owned(), Some(goes.to_owned())))
+}
+
+async fn merge(workspace: WorkspaceId, tx: &mut Tx, from: &str, into: &str) -> Result<()> {
+    for statement in [
+        "UPDATE thread_link SET thread_id = $3 WHERE workspace_id = $1 AND thread_id = $2",
+        "UPDATE entry SET thread_id = $3 WHERE workspace_id = $1 AND thread_id = $2",
+    ] {
+        on!(tx, c => sqlx::query(statement).bind(workspace.0).bind(from).bind(into).execute(c).await?.rows_affected());
+    }
+    Ok(())
+}
+
+/// A mail as looked at when conversations are found by subject.
+#[derive(Debug, Clone)]
+pub struct BySubject<'a> {
+    pub number: i64,
+    pub subject_key: &'a str,
+    pub occurred_at: jiff::Timestamp,
+    /// Whether it is a reply that names no mail.
+    pub is_reply: bool,
+    /// How far apart the two may lie.
+    pub window: std::time::Duration,
+}
+
+/// Threads of mails of the same subject that share a person and lie near in time, where the later one is a reply that
+/// names no mail. At most a handful of nearest ones are looked at.
+pub async fn by_subject(workspace: WorkspaceId, tx: &mut Tx, mail: &BySubject<'_>) -> Result<Vec<String>> {
+    let window = i64::try_from(mail.window.as_micros()).unwrap_or(i64::MAX / 4);
+    let at = micros(mail.occurred_at);
+    let rows: Vec<(String,)> = on!(tx, c => sqlx::query_as(
+        "SELECT DISTINCT e.thread_id FROM mail m JOIN entry e ON e.number = m.number
+         WHERE m.workspace_id = $1 AND m.subject_key = $2 AND m.number <> $3 AND e.thread_id IS NOT NULL
+           AND ((m.occurred_at BETWEEN $4 - $5 AND $4 AND $6 = 1) OR (m.occurred_at BETWEEN $4 AND $4 + $5 AND m.is_reply = 1))
+           AND EXISTS (SELECT 1 FROM participant p JOIN participant q ON q.person = p.person
+                       WHERE p.number = m.number AND q.number = $3)
+         LIMIT 20")
+        .bind(workspace.0).bind(mail.subject_key).bind(mail.number).bind(at).bind(window).bind(i64::from(mail.is_reply))
+        .fetch_all(c).await?);
+    Ok(rows.into_iter().map(|(thread,)| thread).collect())
+}

@@ -1,0 +1,138 @@
+//! One writer, many callers: work that waits while a commit reaches the disk is committed together (group commit).
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::database::{Pool, Tx, disk, on};
+use super::{Result, StoreError};
+
+/// Callers that may wait; beyond it they are told to come back.
+const QUEUE: usize = 1_024;
+/// How much is committed together at most.
+const GROUP: usize = 256;
+const GROUP_TIME: Duration = Duration::from_millis(25);
+
+type Reply = Box<dyn Any + Send>;
+type Job = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<Reply>> + Send>;
+
+struct Work {
+    run: Job,
+    reply: oneshot::Sender<Result<Reply>>,
+}
+
+/// The sending side of the writer's queue.
+#[derive(Debug, Clone)]
+pub(super) struct Writer {
+    queue: mpsc::Sender<Work>,
+}
+
+impl Writer {
+    pub(super) fn start(pool: Pool, committed: watch::Sender<i64>) -> Writer {
+        let (queue, work) = mpsc::channel(QUEUE);
+        tokio::spawn(write_all(pool, work, committed));
+        Writer { queue }
+    }
+
+    pub(super) async fn run<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    {
+        let run: Job = Box::new(move |tx| Box::pin(async move { work(tx).await.map(|value| Box::new(value) as Reply) }));
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send(Work { run, reply }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })?;
+        let value = answer.await.map_err(|_| StoreError::Closed)??;
+        Ok(*value.downcast::<T>().expect("the reply has the type the work returned"))
+    }
+
+    /// Returns when everything queued before is durable.
+    pub(super) async fn close(&self) {
+        // The queue is first in, first out: this work is the last of what came before.
+        let _ = self.run(|_| Box::pin(async { Ok(()) })).await;
+    }
+}
+
+async fn write_all(pool: Pool, mut queue: mpsc::Receiver<Work>, committed: watch::Sender<i64>) {
+    while let Some(first) = queue.recv().await {
+        let mut tx = match pool.begin_write().await {
+            Ok(tx) => tx,
+            Err(error) => {
+                let _ = first.reply.send(Err(error));
+                continue;
+            }
+        };
+        let started = Instant::now();
+        let mut done = Vec::new();
+        let mut next = Some(first);
+        while let Some(work) = next.take() {
+            if let Some(finished) = run_apart(&mut tx, work).await {
+                done.push(finished);
+            }
+            // PostgreSQL commits concurrently by itself; grouping there would only make callers wait for each other.
+            let may_grow = pool.is_sqlite() && done.len() < GROUP && started.elapsed() < GROUP_TIME;
+            next = if may_grow { queue.try_recv().ok() } else { None };
+        }
+        let sequence = tx.sequence;
+        match tx.commit().await {
+            Ok(()) => {
+                committed.send_if_modified(|last| {
+                    let grew = sequence > *last;
+                    *last = sequence.max(*last);
+                    grew
+                });
+                for (reply, value) in done {
+                    let _ = reply.send(Ok(value));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "a commit failed");
+                let full = matches!(error, StoreError::DiskFull);
+                for (reply, _) in done {
+                    let _ = reply.send(Err(if full { StoreError::DiskFull } else { StoreError::Refused("the commit failed; it is safe to send this again".to_owned()) }));
+                }
+            }
+        }
+    }
+    pool.close().await;
+}
+
+/// Runs one caller's work behind a savepoint, so that its failure undoes nobody else's.
+async fn run_apart(tx: &mut Tx, work: Work) -> Option<(oneshot::Sender<Result<Reply>>, Reply)> {
+    let sequence = tx.sequence;
+    if let Err(error) = execute(tx, "SAVEPOINT work").await {
+        let _ = work.reply.send(Err(error));
+        return None;
+    }
+    let result = AssertUnwindSafe((work.run)(tx)).catch_unwind().await.unwrap_or(Err(StoreError::Panicked));
+    let result = match result {
+        Ok(value) => execute(tx, "RELEASE SAVEPOINT work").await.map(|()| value),
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(value) => Some((work.reply, value)),
+        Err(error) => {
+            tx.sequence = sequence;
+            let undone = execute(tx, "ROLLBACK TO SAVEPOINT work").await.and(execute(tx, "RELEASE SAVEPOINT work").await);
+            if let Err(error) = undone {
+                tracing::error!(%error, "undoing failed work");
+            }
+            let _ = work.reply.send(Err(match error {
+                StoreError::Database(error) => disk(error),
+                other => other,
+            }));
+            None
+        }
+    }
+}
+
+async fn execute(tx: &mut Tx, statement: &'static str) -> Result<()> {
+    on!(tx, c => sqlx::query(statement).execute(c).await.map(|_| ()).map_err(StoreError::from))
+}
