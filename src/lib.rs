@@ -18,7 +18,7 @@ pub mod ingest;
 pub mod store;
 
 /// What makes it findable. Derived from the store; may be deleted at any time.
-#[cfg(any())] pub mod index;
+pub mod index;
 
 /// What is in a text, whoever wrote it.
 #[cfg(any())] pub mod analyse;

@@ -48,7 +48,7 @@ pub type MboxItem = (u64, Result<Vec<u8>, String>);
 pub struct Mbox<R> {
     reader: R,
     line: u64,
-    /// The "From " line that ended the message before this one was seen.
+    /// Whether a message has begun that is not yet handed out.
     started: bool,
 }
 
@@ -63,11 +63,13 @@ impl<R: BufRead> Mbox<R> {
         let mut size = 0usize;
         let mut line = Vec::new();
         let mut after_blank = true;
-        let first_line = self.line + 1;
+        // The line of this message's own "From ", read by the call before.
+        let first_line = self.line.max(1);
         loop {
             line.clear();
             if self.reader.by_ref().take(MAX_MAIL as u64 + 1).read_until(b'\n', &mut line)? == 0 {
-                return Ok(self.started.then(|| (first_line, finish(message, size))));
+                let unfinished = std::mem::take(&mut self.started);
+                return Ok(unfinished.then(|| (first_line, finish(message, size))));
             }
             self.line += 1;
             if after_blank && line.starts_with(b"From ") && self.header_follows()? {
@@ -90,7 +92,8 @@ impl<R: BufRead> Mbox<R> {
         let ahead = self.reader.fill_buf()?;
         let line = ahead.split(|&b| b == b'\n').next().unwrap_or_default();
         // At the end of the buffer the next line may be cut; a cut header name has no colon yet.
-        Ok(is_header(line) || line.starts_with(b">From ") || (line.len() == ahead.len() && line.iter().all(u8::is_ascii_graphic)))
+        let cut_name = !ahead.is_empty() && line.len() == ahead.len() && line.iter().all(u8::is_ascii_graphic);
+        Ok(is_header(line) || cut_name)
     }
 }
 

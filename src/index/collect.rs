@@ -1,0 +1,214 @@
+//! One pass over the matches: the total, the best of a page, and the counts, so that all of them agree.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BinaryHeap, HashMap};
+
+use tantivy::collector::{Collector, SegmentCollector};
+use tantivy::columnar::{Column, StrColumn};
+use tantivy::{DocId, Score, SegmentOrdinal, SegmentReader};
+
+use super::search::{Order, Position};
+
+/// What a pass looks for.
+#[derive(Debug, Clone)]
+pub(super) struct Collect {
+    pub order: Order,
+    pub limit: usize,
+    pub after: Option<Position>,
+    /// Microseconds, `from ≤ t < to`.
+    pub from: i64,
+    pub to: i64,
+    pub facets: bool,
+}
+
+/// A match: where it stands in the order, and which entry it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Match {
+    pub score: Score,
+    pub at: i64,
+    pub number: u64,
+}
+
+/// What a pass found.
+#[derive(Debug, Default)]
+pub(super) struct Collected {
+    pub total: u64,
+    /// Best first.
+    pub page: Vec<Match>,
+    pub types: HashMap<String, u64>,
+    pub accounts: HashMap<u64, u64>,
+    pub people: HashMap<String, u64>,
+    /// By `year * 12 + month - 1`.
+    pub months: HashMap<i32, u64>,
+}
+
+/// The order of a page as a key: larger comes first. Ties are broken by time, then number, so that pages never overlap.
+#[derive(Debug, Clone, Copy)]
+struct Ranked(Match, Order);
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Ranked) -> Ordering {
+        let by_time = || (self.0.at, self.0.number).cmp(&(other.0.at, other.0.number));
+        match self.1 {
+            Order::Newest => by_time(),
+            Order::Relevance => self.0.score.total_cmp(&other.0.score).then_with(by_time),
+        }
+    }
+}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Ranked) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ranked {
+    fn eq(&self, other: &Ranked) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Ranked {}
+
+pub(super) struct Segment {
+    wanted: Collect,
+    after: Option<Ranked>,
+    at: Column<i64>,
+    numbers: Column<u64>,
+    accounts: Column<u64>,
+    types: Option<StrColumn>,
+    people: Option<StrColumn>,
+    total: u64,
+    best: BinaryHeap<Reverse<Ranked>>,
+    type_counts: Vec<u64>,
+    people_counts: Vec<u64>,
+    account_counts: HashMap<u64, u64>,
+    /// By day; a day is mapped to its month once, at the end.
+    day_counts: HashMap<i64, u64>,
+}
+
+impl Collector for Collect {
+    type Fruit = Collected;
+    type Child = Segment;
+
+    fn for_segment(&self, _: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<Segment> {
+        let columns = reader.fast_fields();
+        let (types, people) = if self.facets { (columns.str("type")?, columns.str("person")?) } else { (None, None) };
+        let terms = |column: &Option<StrColumn>| column.as_ref().map_or(0, |c| c.num_terms());
+        Ok(Segment {
+            after: self.after.map(|p| Ranked(Match { score: p.score, at: p.at, number: p.number }, self.order)),
+            wanted: self.clone(),
+            at: columns.i64("at")?,
+            numbers: columns.u64("number")?,
+            accounts: columns.u64("account")?,
+            type_counts: vec![0; terms(&types)],
+            people_counts: vec![0; terms(&people)],
+            types,
+            people,
+            total: 0,
+            best: BinaryHeap::new(),
+            account_counts: HashMap::new(),
+            day_counts: HashMap::new(),
+        })
+    }
+
+    fn requires_scoring(&self) -> bool {
+        self.order == Order::Relevance
+    }
+
+    fn merge_fruits(&self, segments: Vec<Collected>) -> tantivy::Result<Collected> {
+        let mut all = Collected::default();
+        let mut page: Vec<Ranked> = Vec::new();
+        for segment in segments {
+            all.total += segment.total;
+            page.extend(segment.page.into_iter().map(|m| Ranked(m, self.order)));
+            add(&mut all.types, segment.types);
+            add(&mut all.accounts, segment.accounts);
+            add(&mut all.people, segment.people);
+            add(&mut all.months, segment.months);
+        }
+        page.sort_by(|a, b| b.cmp(a));
+        page.truncate(self.limit);
+        all.page = page.into_iter().map(|ranked| ranked.0).collect();
+        Ok(all)
+    }
+}
+
+fn add<K: std::hash::Hash + Eq>(into: &mut HashMap<K, u64>, from: HashMap<K, u64>) {
+    for (key, count) in from {
+        *into.entry(key).or_default() += count;
+    }
+}
+
+impl SegmentCollector for Segment {
+    type Fruit = Collected;
+
+    fn collect(&mut self, doc: DocId, score: Score) {
+        let at = self.at.first(doc).unwrap_or_default();
+        if at < self.wanted.from || at >= self.wanted.to {
+            return;
+        }
+        self.total += 1;
+        if self.wanted.facets {
+            self.count(doc, at);
+        }
+        let number = self.numbers.first(doc).unwrap_or_default();
+        let ranked = Ranked(Match { score, at, number }, self.wanted.order);
+        if self.after.is_some_and(|after| ranked >= after) {
+            return;
+        }
+        if self.best.len() < self.wanted.limit {
+            self.best.push(Reverse(ranked));
+        } else if self.best.peek().is_some_and(|worst| ranked > worst.0) {
+            self.best.pop();
+            self.best.push(Reverse(ranked));
+        }
+    }
+
+    fn harvest(self) -> Collected {
+        let names = |column: &Option<StrColumn>, counts: Vec<u64>| {
+            let mut named = HashMap::new();
+            let mut name = String::new();
+            for (ord, count) in counts.into_iter().enumerate().filter(|(_, count)| *count > 0) {
+                if let Some(column) = column
+                    && column.ord_to_str(ord as u64, &mut name).unwrap_or(false)
+                {
+                    named.insert(name.clone(), count);
+                }
+            }
+            named
+        };
+        let mut months = HashMap::new();
+        for (day, count) in self.day_counts {
+            if let Some(month) = month_of(day) {
+                *months.entry(month).or_default() += count;
+            }
+        }
+        Collected {
+            total: self.total,
+            page: self.best.into_iter().map(|ranked| ranked.0.0).collect(),
+            types: names(&self.types, self.type_counts),
+            people: names(&self.people, self.people_counts),
+            accounts: self.account_counts,
+            months,
+        }
+    }
+}
+
+impl Segment {
+    fn count(&mut self, doc: DocId, at: i64) {
+        if let Some(types) = &self.types {
+            types.term_ords(doc).for_each(|ord| self.type_counts[ord as usize] += 1);
+        }
+        if let Some(people) = &self.people {
+            people.term_ords(doc).for_each(|ord| self.people_counts[ord as usize] += 1);
+        }
+        *self.account_counts.entry(self.accounts.first(doc).unwrap_or_default()).or_default() += 1;
+        *self.day_counts.entry(at.div_euclid(86_400_000_000)).or_default() += 1;
+    }
+}
+
+fn month_of(day: i64) -> Option<i32> {
+    let date = jiff::Timestamp::from_second(day * 86_400).ok()?.to_zoned(jiff::tz::TimeZone::UTC).date();
+    Some(i32::from(date.year()) * 12 + i32::from(date.month()) - 1)
+}

@@ -1,0 +1,89 @@
+//! An entry as the index sees it.
+
+use crate::domain::entry::{Entry, name_key};
+use crate::domain::span::{Span, SpanKind, slice};
+use crate::domain::{Address, WorkspaceId};
+
+/// The words and filters of one entry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    pub number: u64,
+    pub workspace: WorkspaceId,
+    pub account: u64,
+    pub occurred_at: jiff::Timestamp,
+    pub r#type: &'static str,
+    /// Filter keys of everyone who took part.
+    pub people_keys: Vec<String>,
+    pub subject: String,
+    /// What was said: new words, transcript, ticket text.
+    pub new: String,
+    /// Quoted words, signatures, footers, automatic text, agendas.
+    pub other: String,
+    /// Names and addresses.
+    pub people: String,
+    pub files: String,
+}
+
+/// Text of one entry beyond this is not indexed; what remains findable is its first mebibyte of words.
+const MAX_TEXT: usize = 1024 * 1024;
+
+impl Document {
+    pub fn of(workspace: WorkspaceId, number: i64, account: i64, entry: &Entry, spans: &[Span]) -> Document {
+        let mut document = Document {
+            number: number.unsigned_abs(),
+            workspace,
+            account: account.unsigned_abs(),
+            occurred_at: entry.occurred_at,
+            r#type: entry.r#type.as_str(),
+            people_keys: Vec::new(),
+            subject: entry.subject.clone().unwrap_or_default(),
+            new: String::new(),
+            other: String::new(),
+            people: String::new(),
+            files: String::new(),
+        };
+        for span in spans {
+            let text = slice(&entry.body, span.start, span.end).unwrap_or_default();
+            line(if span.kind == SpanKind::New { &mut document.new } else { &mut document.other }, text);
+        }
+        for segment in &entry.transcript {
+            line(&mut document.new, &segment.text);
+            document.person(segment.speaker.as_deref(), segment.email.as_deref());
+        }
+        if let Some(meeting) = &entry.meeting {
+            line(&mut document.new, meeting.outcome.as_deref().unwrap_or_default());
+            line(&mut document.other, meeting.agenda.as_deref().unwrap_or_default());
+        }
+        for participant in &entry.participants {
+            document.person(participant.name.as_deref(), participant.email.as_deref());
+        }
+        for attachment in &entry.attachments {
+            line(&mut document.files, attachment.name.as_deref().unwrap_or_default());
+        }
+        document.people_keys.sort();
+        document.people_keys.dedup();
+        document
+    }
+
+    fn person(&mut self, name: Option<&str>, email: Option<&str>) {
+        let address = email.and_then(Address::parse);
+        let key = address.as_ref().map(|a| a.as_str().to_owned()).or_else(|| name.and_then(name_key));
+        if let Some(key) = key
+            && !self.people_keys.contains(&key)
+        {
+            self.people_keys.push(key);
+            line(&mut self.people, name.unwrap_or_default());
+            line(&mut self.people, address.as_ref().map_or("", |a| a.as_str()));
+        }
+    }
+}
+
+fn line(text: &mut String, more: &str) {
+    if more.is_empty() || text.len() >= MAX_TEXT {
+        return;
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(more);
+}

@@ -1,0 +1,32 @@
+//! What makes entries findable: a tantivy index, derived from the store and disposable. The only home of tantivy.
+//!
+//! ```text
+//! entry ──document──▶ index (sorted by account and time) ──query──▶ numbers, scores, counts
+//!                                                                      │
+//!                           entries from the store ──passage──▶ hits ◀─┘
+//! ```
+
+pub mod document;
+pub mod passage;
+pub mod query;
+pub mod schema;
+pub mod search;
+pub mod tokenizer;
+pub mod write;
+
+mod collect;
+
+pub use search::{Index, Request, Results};
+pub use write::Writer;
+
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+pub enum IndexError {
+    #[error("search index: {0}")]
+    Engine(#[from] tantivy::TantivyError),
+    #[error("search index directory: {0}")]
+    Directory(#[from] std::io::Error),
+}
+
+pub type Result<T> = std::result::Result<T, IndexError>;

@@ -1,0 +1,330 @@
+//! The words of an entry that answer a query: passages with offsets, marked, none of them HTML.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::query::Marks;
+use super::tokenizer::{Word, words};
+use crate::domain::entry::{Entry, Side};
+use crate::domain::span::{Span, SpanKind};
+
+/// Characters of a passage, about two lines.
+const LENGTH: usize = 220;
+/// Passages shown for one entry.
+const MAX_PASSAGES: usize = 5;
+/// Text looked at in one body or segment; transcripts come in segments, so only giant mails are cut short.
+const MAX_TEXT: usize = 64 * 1024;
+
+/// A stretch of an entry.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Passage {
+    /// Index of the transcript segment; none: the body.
+    pub segment: Option<usize>,
+    /// In characters of the body or the segment's text, end exclusive.
+    pub start: usize,
+    pub end: usize,
+    /// The words from `start` to `end`, HTML-escaped, matches inside `<mark>`.
+    pub snippet: String,
+}
+
+/// Where an entry matched, best passage first, and in which fields.
+#[derive(Debug, Clone, Default)]
+pub struct Matched {
+    pub passages: Vec<Passage>,
+    pub fields: Vec<&'static str>,
+    pub speaker: Option<String>,
+    pub side: Option<Side>,
+}
+
+/// Finds the passages of an entry. Without a match in the text, the passage is its beginning.
+pub fn find(entry: &Entry, spans: &[Span], marks: &Marks) -> Matched {
+    let mut found: Vec<Candidate> = Vec::new();
+    let body = Text::new(&entry.body, None);
+    found.extend(body.candidates(marks, |at| weight(spans, at)));
+    for (index, segment) in entry.transcript.iter().enumerate() {
+        found.extend(Text::new(&segment.text, Some(index)).candidates(marks, |_| 1.0));
+    }
+    let mut fields = Vec::new();
+    let in_text = |text: &str| words(text).any(|w| marks.matches(&w.text).is_some());
+    if entry.subject.as_deref().is_some_and(in_text) {
+        fields.push("subject");
+    }
+    if found.iter().any(|c| c.weight >= 1.0) {
+        fields.push("body");
+    }
+    if found.iter().any(|c| c.weight < 1.0) {
+        fields.push("quoted");
+    }
+    let named = |name: &Option<String>, email: &Option<String>| name.as_deref().is_some_and(in_text) || email.as_deref().is_some_and(in_text);
+    if entry.participants.iter().any(|p| named(&p.name, &p.email)) || entry.transcript.iter().any(|s| named(&s.speaker, &s.email)) {
+        fields.push("people");
+    }
+    if entry.attachments.iter().any(|a| a.name.as_deref().is_some_and(in_text)) {
+        fields.push("attachment");
+    }
+
+    // The most different words first, then new words before quoted ones, then the order of the text.
+    found.sort_by(|a, b| (b.score()).total_cmp(&a.score()).then_with(|| (a.segment, a.start).cmp(&(b.segment, b.start))));
+    found.truncate(MAX_PASSAGES);
+    let mut passages: Vec<Passage> = found.into_iter().map(|c| c.passage(entry, marks)).collect();
+    if passages.is_empty() {
+        passages.extend(beginning(entry, spans, marks));
+    }
+    let segment = passages.first().and_then(|p| p.segment).and_then(|i| entry.transcript.get(i));
+    let author = || entry.participants.first().and_then(|p| p.name.clone().or_else(|| p.email.clone()));
+    Matched {
+        speaker: segment.map_or_else(author, |s| s.speaker.clone()),
+        side: segment.map_or(entry.side, |s| s.side),
+        passages,
+        fields,
+    }
+}
+
+/// New words weigh full, everything else little.
+fn weight(spans: &[Span], at: usize) -> f64 {
+    let span = spans.iter().find(|s| s.start <= at && at < s.end);
+    if span.is_none_or(|s| s.kind == SpanKind::New) { 1.0 } else { 0.3 }
+}
+
+/// One text of an entry with its words.
+struct Text<'a> {
+    text: &'a str,
+    segment: Option<usize>,
+}
+
+struct Candidate {
+    segment: Option<usize>,
+    /// In characters.
+    start: usize,
+    end: usize,
+    distinct: usize,
+    matches: usize,
+    weight: f64,
+}
+
+impl<'a> Text<'a> {
+    fn new(text: &'a str, segment: Option<usize>) -> Text<'a> {
+        let mut end = text.len().min(MAX_TEXT);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        Text { text: &text[..end], segment }
+    }
+
+    /// Stretches of at most [`LENGTH`] characters around the matches, none overlapping another.
+    fn candidates(&self, marks: &Marks, weight: impl Fn(usize) -> f64) -> Vec<Candidate> {
+        if marks.is_empty() {
+            return Vec::new();
+        }
+        let matches: Vec<(Word, &str)> = words(self.text).filter_map(|w| marks.matches(&w.text).map(|mark| (w, mark))).collect();
+        if matches.is_empty() {
+            return Vec::new();
+        }
+        // Offsets in characters, counted once along the text.
+        let mut at_byte = 0;
+        let mut at_char = 0;
+        let starts: Vec<usize> = matches
+            .iter()
+            .map(|(word, _)| {
+                at_char += self.text[at_byte..word.start].chars().count();
+                at_byte = word.start;
+                at_char
+            })
+            .collect();
+        let mut candidates = Vec::new();
+        let mut first = 0;
+        while first < matches.len() {
+            let reach = starts[first] + LENGTH * 3 / 4;
+            let worth = weight(starts[first]);
+            // A passage never runs from new words into quoted ones.
+            let last = (first..matches.len()).take_while(|&i| starts[i] < reach && weight(starts[i]) == worth).last().unwrap_or(first);
+            let distinct: HashSet<&str> = matches[first..=last].iter().map(|(_, mark)| *mark).collect();
+            let length = matches[last].0.end - matches[last].0.start;
+            let (start, end) = self.widen(matches[first].0.start, matches[last].0.end, starts[last] + length - starts[first]);
+            let before = self.text[start..matches[first].0.start].chars().count();
+            candidates.push(Candidate {
+                segment: self.segment,
+                start: starts[first] - before,
+                end: starts[first] - before + self.text[start..end].chars().count(),
+                distinct: distinct.len(),
+                matches: last - first + 1,
+                weight: worth,
+            });
+            first = (last + 1..matches.len()).find(|&i| matches[i].0.start >= end).unwrap_or(matches.len());
+        }
+        candidates
+    }
+
+    /// Widens a stretch of bytes to whole words and, where near, to sentence ends, up to [`LENGTH`] characters.
+    fn widen(&self, start: usize, end: usize, length: usize) -> (usize, usize) {
+        let spare = LENGTH.saturating_sub(length);
+        let from = back(self.text, start, spare / 3);
+        let to = forward(self.text, end, spare - spare / 3);
+        (from, to)
+    }
+}
+
+/// Up to `chars` characters back, to the beginning of a line or sentence if one is there, else of a word.
+fn back(text: &str, at: usize, chars: usize) -> usize {
+    let mut word = at;
+    let mut next = ' ';
+    for (count, (i, c)) in text[..at].char_indices().rev().enumerate() {
+        if count >= chars {
+            return word;
+        }
+        if c == '\n' || (matches!(c, '.' | '!' | '?') && next.is_whitespace()) {
+            let start = i + c.len_utf8();
+            return start + text[start..at].len() - text[start..at].trim_start().len();
+        }
+        if c.is_whitespace() {
+            word = i + c.len_utf8();
+        }
+        next = c;
+    }
+    0
+}
+
+fn forward(text: &str, at: usize, chars: usize) -> usize {
+    let mut word = at;
+    for (count, (i, c)) in text[at..].char_indices().enumerate() {
+        if count >= chars {
+            return word;
+        }
+        if c == '\n' && text[at + i..].starts_with("\n\n") {
+            return at + i;
+        }
+        if c.is_whitespace() {
+            word = at + i;
+        }
+    }
+    at + text[at..].trim_end().len()
+}
+
+impl Candidate {
+    fn score(&self) -> f64 {
+        (self.distinct as f64 * 10.0 + self.matches.min(5) as f64) * self.weight
+    }
+
+    fn passage(self, entry: &Entry, marks: &Marks) -> Passage {
+        let text = match self.segment {
+            Some(index) => entry.transcript.get(index).map_or("", |s| s.text.as_str()),
+            None => &entry.body,
+        };
+        let words = crate::domain::span::slice(text, self.start, self.end).unwrap_or_default();
+        Passage { segment: self.segment, start: self.start, end: self.end, snippet: mark(words, marks) }
+    }
+}
+
+/// The first new words, or the first words said.
+fn beginning(entry: &Entry, spans: &[Span], marks: &Marks) -> Option<Passage> {
+    let of = |text: &str, segment: Option<usize>, start: usize, end: usize| {
+        let words = crate::domain::span::slice(text, start, end)?;
+        let cut = forward(words, 0, LENGTH);
+        let length = words[..cut].chars().count();
+        (length > 0).then(|| Passage { segment, start, end: start + length, snippet: mark(&words[..cut], marks) })
+    };
+    let first = spans.iter().find(|s| s.kind == SpanKind::New).or(spans.first());
+    let body = first.and_then(|span| of(&entry.body, None, span.start, span.end));
+    body.or_else(|| entry.transcript.first().and_then(|s| of(&s.text, Some(0), 0, s.text.chars().count())))
+}
+
+/// Escapes a text for HTML and marks the matches.
+fn mark(text: &str, marks: &Marks) -> String {
+    let mut html = String::with_capacity(text.len() + 32);
+    let mut at = 0;
+    for word in words(text).filter(|w| marks.matches(&w.text).is_some()) {
+        // Pairs of a script without spaces overlap: one mark covers both.
+        if word.start < at {
+            continue;
+        }
+        escape(&mut html, &text[at..word.start]);
+        html.push_str("<mark>");
+        escape(&mut html, &text[word.start..word.end]);
+        html.push_str("</mark>");
+        at = word.end;
+    }
+    escape(&mut html, &text[at..]);
+    html
+}
+
+fn escape(html: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            c => html.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::entry::{EntryType, Segment};
+    use crate::domain::span::slice;
+    use crate::index::query::parse;
+    use crate::ingest::reply;
+
+    fn entry(body: &str) -> Entry {
+        let mut entry = Entry::new("e".into(), EntryType::EmailReceived, jiff::Timestamp::UNIX_EPOCH);
+        entry.body = body.to_owned();
+        entry
+    }
+
+    fn matched(entry: &Entry, query: &str) -> Matched {
+        find(entry, &reply::split(&entry.body), &parse(query).unwrap().marks())
+    }
+
+    #[test]
+    fn a_passage_is_a_marked_slice_of_the_body() {
+        let filler = "Nothing to see here at all. ".repeat(30);
+        let body = format!("{filler}We agreed on the discount of 12 % for José & <b>Ann</b>. {filler}");
+        let entry = entry(&body);
+        let found = matched(&entry, "discount jose");
+        let best = &found.passages[0];
+        assert_eq!(best.snippet.matches("<mark>").count(), 2);
+        assert!(best.snippet.contains("<mark>José</mark> &amp; &lt;b&gt;Ann"), "{}", best.snippet);
+        let plain = best.snippet.replace("<mark>", "").replace("</mark>", "").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+        assert_eq!(slice(&entry.body, best.start, best.end), Some(plain.as_str()));
+        assert!(plain.starts_with("We agreed"), "{plain}");
+        assert_eq!(found.fields, ["body"]);
+    }
+
+    #[test]
+    fn new_words_come_before_quoted_ones() {
+        let entry = entry("The price is fine.\n\nOn 3 Feb 2026, Ann wrote:\n> What about the price, the price, the price?");
+        let found = matched(&entry, "price");
+        assert_eq!(found.passages[0].start, 0);
+        assert_eq!(found.fields, ["body", "quoted"]);
+    }
+
+    #[test]
+    fn a_transcript_hit_names_its_segment_and_speaker() {
+        let mut entry = entry("");
+        for (speaker, text) in [("Ann", "hello there"), ("Bob", "the budget is approved")] {
+            entry.transcript.push(Segment { speaker: Some(speaker.into()), email: None, side: Some(Side::Customer), start: None, end: None, text: text.into() });
+        }
+        let found = matched(&entry, "budget");
+        assert_eq!((found.passages[0].segment, found.speaker.as_deref(), found.side), (Some(1), Some("Bob"), Some(Side::Customer)));
+        let elsewhere = matched(&entry, "nothing");
+        assert_eq!(elsewhere.passages[0].snippet, "hello there");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_passage_lies_inside_its_text(body in "[a-zé\u{4e2d}\u{6587} .\n<&]{0,600}", query in "[a-z]{1,3}\\*?") {
+            let entry = entry(&body);
+            if let Ok(query) = parse(&query) {
+                for passage in find(&entry, &reply::split(&body), &query.marks()).passages {
+                    proptest::prop_assert!(slice(&body, passage.start, passage.end).is_some());
+                    proptest::prop_assert!(!passage.snippet.replace("<mark>", "").replace("</mark>", "").contains('<'));
+                }
+            }
+        }
+    }
+}

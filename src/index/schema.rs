@@ -1,0 +1,77 @@
+//! The fields of the index. A change here needs a new [`VERSION`]: the index is then built again from the store.
+
+use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, STRING, Schema, TextFieldIndexing, TextOptions};
+use tantivy::{IndexSettings, Order};
+
+/// Part of the directory's name, so that an index of another version is never opened.
+pub const VERSION: u32 = 1;
+
+pub(super) const WORDS: &str = "words";
+
+/// ```text
+/// number     the entry's number: what a search returns, what a deletion names
+/// workspace  a filter on every search
+/// account    number of the account, 0 for nobody's
+/// akey       account << 32 | seconds before the end of time: the sort order, newest first within an account
+/// at         microseconds: date filter and order
+/// type, person   filters and counts
+/// subject, new, other, people, files   the words; none is stored, rows come from the store
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fields {
+    pub number: Field,
+    pub workspace: Field,
+    pub account: Field,
+    pub akey: Field,
+    pub at: Field,
+    pub r#type: Field,
+    pub person: Field,
+    pub subject: Field,
+    pub new: Field,
+    pub other: Field,
+    pub people: Field,
+    pub files: Field,
+}
+
+impl Fields {
+    /// The fields that hold words, each with what a match in it is worth. Quoted words never outweigh the original.
+    pub fn words(&self) -> [(Field, &'static str, f32); 5] {
+        [
+            (self.subject, "subject", 2.0),
+            (self.new, "body", 1.0),
+            (self.people, "people", 1.0),
+            (self.files, "attachment", 0.6),
+            (self.other, "quoted", 0.25),
+        ]
+    }
+}
+
+pub(super) fn build() -> (Schema, Fields) {
+    let mut schema = Schema::builder();
+    let words = TextOptions::default()
+        .set_indexing_options(TextFieldIndexing::default().set_tokenizer(WORDS).set_index_option(IndexRecordOption::WithFreqsAndPositions));
+    let name = || STRING | FAST;
+    let fields = Fields {
+        number: schema.add_u64_field("number", FAST | INDEXED),
+        workspace: schema.add_u64_field("workspace", INDEXED),
+        account: schema.add_u64_field("account", FAST | INDEXED),
+        akey: schema.add_u64_field("akey", FAST),
+        at: schema.add_i64_field("at", FAST),
+        r#type: schema.add_text_field("type", name()),
+        person: schema.add_text_field("person", name()),
+        subject: schema.add_text_field("subject", words.clone()),
+        new: schema.add_text_field("new", words.clone()),
+        other: schema.add_text_field("other", words.clone()),
+        people: schema.add_text_field("people", words.clone()),
+        files: schema.add_text_field("files", words),
+    };
+    (schema.build(), fields)
+}
+
+/// Sorted by account and time, so that an account's newest entries lie together.
+pub(super) fn settings() -> IndexSettings {
+    IndexSettings {
+        sort_by_field: Some(tantivy::IndexSortByField { field: "akey".to_owned(), order: Order::Asc }),
+        ..IndexSettings::default()
+    }
+}

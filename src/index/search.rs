@@ -1,0 +1,388 @@
+//! Searching: a query value and its scope become tantivy's query, one pass answers, and the page's numbers come back.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tantivy::query::{
+    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, InvertedIndexRangeQuery, Occur, PhraseQuery, Query as EngineQuery, TermQuery, TermSetQuery,
+};
+use tantivy::schema::IndexRecordOption;
+use tantivy::{IndexReader, ReloadPolicy, Term};
+
+use super::collect::{Collect, Collected};
+use super::query::Query;
+use super::schema::{self, Fields};
+use super::{Result, write};
+use crate::domain::WorkspaceId;
+use crate::domain::entry::EntryType;
+
+words! {
+    /// How hits are ordered.
+    Order { Relevance = "relevance", Newest = "newest" }
+}
+
+/// One search.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub query: Query,
+    /// Number of the one account to look in.
+    pub account: Option<i64>,
+    pub types: Vec<EntryType>,
+    pub from: Option<Timestamp>,
+    pub to: Option<Timestamp>,
+    /// Filter keys of which one must have taken part.
+    pub people: Option<Vec<String>>,
+    pub order: Order,
+    pub limit: usize,
+    pub after: Option<Position>,
+    pub facets: bool,
+}
+
+impl Request {
+    /// A search for this query in everything, newest first.
+    pub fn newest(query: Query, limit: usize) -> Request {
+        Request {
+            query,
+            account: None,
+            types: Vec::new(),
+            from: None,
+            to: None,
+            people: None,
+            order: Order::Newest,
+            limit,
+            after: None,
+            facets: false,
+        }
+    }
+}
+
+/// Where a page ended: the next one begins behind it, at any depth at the same cost.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    pub score: f32,
+    pub at: i64,
+    pub number: u64,
+}
+
+/// One found entry.
+#[derive(Debug, Clone, Copy)]
+pub struct Found {
+    pub number: i64,
+    pub score: f32,
+    pub position: Position,
+}
+
+/// A page of hits with the total and, when asked for, the counts over all matches.
+#[derive(Debug, Default)]
+pub struct Results {
+    pub total: u64,
+    pub found: Vec<Found>,
+    /// Whether more follow.
+    pub more: bool,
+    pub types: BTreeMap<String, u64>,
+    /// By account number; 0 and unknown numbers are nobody's.
+    pub accounts: BTreeMap<i64, u64>,
+    pub people: BTreeMap<String, u64>,
+    /// By `YYYY-MM`.
+    pub months: BTreeMap<String, u64>,
+}
+
+/// People counted in one answer: the most frequent ones.
+const MAX_PEOPLE: usize = 200;
+
+/// An open index.
+pub struct Index {
+    engine: tantivy::Index,
+    reader: IndexReader,
+    fields: Fields,
+}
+
+impl std::fmt::Debug for Index {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Index")
+    }
+}
+
+impl Index {
+    /// Opens the index in a directory.
+    ///
+    /// # Errors
+    /// When it is missing, damaged or of another schema.
+    pub fn open(path: &Path) -> Result<Index> {
+        Index::with(write::open(path)?)
+    }
+
+    /// Makes an empty index, removing whatever was in the directory.
+    ///
+    /// # Errors
+    /// When the directory cannot be written.
+    pub fn create(path: &Path) -> Result<Index> {
+        Index::with(write::create(path)?)
+    }
+
+    fn with(engine: tantivy::Index) -> Result<Index> {
+        let reader = engine.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        let (expected, fields) = schema::build();
+        if engine.schema() != expected {
+            return Err(tantivy::TantivyError::SchemaError("the index was written with other fields".to_owned()).into());
+        }
+        Ok(Index { engine, reader, fields })
+    }
+
+    pub(super) fn engine(&self) -> &tantivy::Index {
+        &self.engine
+    }
+
+    pub(super) fn fields(&self) -> Fields {
+        self.fields
+    }
+
+    /// The sequence number that the last commit covers; none when nothing was committed.
+    pub fn sequence(&self) -> Result<Option<i64>> {
+        write::committed_sequence(&self.engine)
+    }
+
+    /// Shows the last commit to searches that start from now on.
+    pub fn reload(&self) -> Result<()> {
+        self.reader.reload()?;
+        Ok(())
+    }
+
+    /// How many entries searches see.
+    pub fn len(&self) -> u64 {
+        self.reader.searcher().num_docs()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The numbers of all entries in the index, sorted, to compare with the store.
+    pub fn numbers(&self) -> Result<Vec<i64>> {
+        let mut numbers = Vec::new();
+        for reader in self.reader.searcher().segment_readers() {
+            let column = reader.fast_fields().u64("number")?;
+            numbers.extend(reader.doc_ids_alive().filter_map(|doc| column.first(doc)).filter_map(|n| i64::try_from(n).ok()));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Whether every file is as it was written.
+    pub fn is_intact(&self) -> Result<bool> {
+        Ok(self.engine.validate_checksum()?.is_empty())
+    }
+
+    /// Searches one workspace. Blocks: call it off the async threads.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn search(&self, workspace: WorkspaceId, request: &Request) -> Result<Results> {
+        let query = self.scoped(workspace, request);
+        let collect = Collect {
+            order: request.order,
+            limit: request.limit + 1,
+            after: request.after,
+            from: request.from.map_or(i64::MIN, |t| t.as_microsecond()),
+            to: request.to.map_or(i64::MAX, |t| t.as_microsecond()),
+            facets: request.facets,
+        };
+        let collected = self.reader.searcher().search(&query, &collect)?;
+        Ok(results(collected, request.limit))
+    }
+
+    /// The query inside its scope. The workspace cannot be left out.
+    fn scoped(&self, workspace: WorkspaceId, request: &Request) -> BooleanQuery {
+        let f = &self.fields;
+        let number = |field, value: i64| Term::from_field_u64(field, value.unsigned_abs());
+        let mut clauses = vec![filter(term(number(f.workspace, workspace.0)))];
+        if let Some(account) = request.account {
+            clauses.push(filter(term(number(f.account, account))));
+        }
+        if !request.types.is_empty() {
+            let types = request.types.iter().map(|t| Term::from_field_text(f.r#type, t.as_str()));
+            clauses.push(filter(Box::new(TermSetQuery::new(types))));
+        }
+        if let Some(people) = &request.people {
+            let people = people.iter().map(|p| Term::from_field_text(f.person, p));
+            clauses.push(filter(Box::new(TermSetQuery::new(people))));
+        }
+        if request.query != Query::All {
+            clauses.push((Occur::Must, self.engine_query(&request.query)));
+        }
+        BooleanQuery::new(clauses)
+    }
+
+    fn engine_query(&self, query: &Query) -> Box<dyn EngineQuery> {
+        match query {
+            Query::All => Box::new(AllQuery),
+            Query::Word(word) => self.in_any_field(|field| term(Term::from_field_text(field, word))),
+            Query::Phrase(words) => {
+                self.in_any_field(|field| Box::new(PhraseQuery::new(words.iter().map(|w| Term::from_field_text(field, w)).collect())))
+            }
+            Query::Prefix(prefix) => self.in_any_field(|field| {
+                let range = InvertedIndexRangeQuery::new(
+                    Bound::Included(Term::from_field_text(field, prefix)),
+                    // No character sorts behind this one.
+                    Bound::Excluded(Term::from_field_text(field, &format!("{prefix}\u{10ffff}"))),
+                );
+                Box::new(range)
+            }),
+            Query::Not(inner) => Box::new(BooleanQuery::new(vec![(Occur::Must, Box::new(AllQuery)), (Occur::MustNot, self.engine_query(inner))])),
+            Query::And(parts) => Box::new(BooleanQuery::new(
+                parts
+                    .iter()
+                    .map(|part| match part {
+                        Query::Not(inner) => (Occur::MustNot, self.engine_query(inner)),
+                        part => (Occur::Must, self.engine_query(part)),
+                    })
+                    .collect(),
+            )),
+            Query::Or(parts) => Box::new(BooleanQuery::new(parts.iter().map(|part| (Occur::Should, self.engine_query(part))).collect())),
+        }
+    }
+
+    fn in_any_field(&self, query: impl Fn(tantivy::schema::Field) -> Box<dyn EngineQuery>) -> Box<dyn EngineQuery> {
+        let parts = self.fields.words().into_iter().map(|(field, _, weight)| {
+            let weighted: Box<dyn EngineQuery> = Box::new(BoostQuery::new(query(field), weight));
+            (Occur::Should, weighted)
+        });
+        Box::new(BooleanQuery::new(parts.collect()))
+    }
+}
+
+fn term(term: Term) -> Box<dyn EngineQuery> {
+    let option = if term.typ() == tantivy::schema::Type::Str { IndexRecordOption::WithFreqs } else { IndexRecordOption::Basic };
+    Box::new(TermQuery::new(term, option))
+}
+
+/// Narrows without adding to the score.
+fn filter(query: Box<dyn EngineQuery>) -> (Occur, Box<dyn EngineQuery>) {
+    (Occur::Must, Box::new(ConstScoreQuery::new(query, 0.0)))
+}
+
+fn results(collected: Collected, limit: usize) -> Results {
+    let more = collected.page.len() > limit;
+    let found = collected.page.into_iter().take(limit).map(|m| Found {
+        number: i64::try_from(m.number).unwrap_or(i64::MAX),
+        score: m.score,
+        position: Position { score: m.score, at: m.at, number: m.number },
+    });
+    let mut people: Vec<_> = collected.people.into_iter().collect();
+    people.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    people.truncate(MAX_PEOPLE);
+    Results {
+        total: collected.total,
+        found: found.collect(),
+        more,
+        types: collected.types.into_iter().collect(),
+        accounts: collected.accounts.into_iter().map(|(n, count)| (i64::try_from(n).unwrap_or(0), count)).collect(),
+        people: people.into_iter().collect(),
+        months: collected.months.into_iter().map(|(m, count)| (format!("{:04}-{:02}", m.div_euclid(12), m.rem_euclid(12) + 1), count)).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::entry::{Entry, Participant, ParticipantRole};
+    use crate::domain::span::{Span, SpanKind};
+    use crate::index::document::Document;
+    use crate::index::query::parse;
+    use crate::index::write::{Change, Writer};
+
+    const WORKSPACE: WorkspaceId = WorkspaceId(1);
+
+    fn document(number: i64, day: i64, kind: EntryType, subject: &str, new: &str, quoted: &str) -> Document {
+        let mut entry = Entry::new(format!("e{number}"), kind, Timestamp::from_second(1_750_000_000 + day * 86_400).unwrap());
+        entry.subject = Some(subject.to_owned());
+        entry.body = format!("{new}{quoted}");
+        let (middle, end) = (new.chars().count(), entry.body.chars().count());
+        entry.participants.push(Participant { role: ParticipantRole::From, name: Some("Ann Lee".into()), email: Some(format!("p{}@acme.example", number % 3)) });
+        let spans = [Span { kind: SpanKind::New, start: 0, end: middle }, Span { kind: SpanKind::Quoted, start: middle, end }];
+        Document::of(WORKSPACE, number, 1 + number % 2, &entry, &spans)
+    }
+
+    fn index(documents: Vec<Document>) -> (tempfile::TempDir, Index) {
+        let directory = tempfile::tempdir().unwrap();
+        let index = Index::create(&directory.path().join("index")).unwrap();
+        let mut writer = Writer::new(&index, 15_000_000).unwrap();
+        writer.apply(documents.into_iter().map(|d| Change::Add(Box::new(d))).collect()).unwrap();
+        writer.commit(7).unwrap();
+        writer.finish().unwrap();
+        index.reload().unwrap();
+        (directory, index)
+    }
+
+    fn numbers(index: &Index, text: &str) -> Vec<i64> {
+        let results = index.search(WORKSPACE, &Request::newest(parse(text).unwrap(), 50)).unwrap();
+        assert_eq!(results.total as usize, results.found.len());
+        results.found.iter().map(|f| f.number).collect()
+    }
+
+    #[test]
+    fn words_phrases_prefixes_and_exclusions_find_what_they_say() {
+        let (_directory, index) = index(vec![
+            document(1, 1, EntryType::Call, "Scanner outage", "The scanners in Leeds stopped.", ""),
+            document(2, 2, EntryType::Note, "Renewal", "They want a discount on the renewal price.", "the scanner story"),
+            document(3, 3, EntryType::EmailSent, "Preisliste", "Grüße, anbei die Preisliste.", ""),
+        ]);
+        for (text, found) in [
+            ("scanner", vec![2, 1]),
+            ("scanner -renewal", vec![1]),
+            ("\"renewal price\"", vec![2]),
+            ("\"price renewal\"", vec![]),
+            ("scan*", vec![2, 1]),
+            ("grusse OR outage", vec![3, 1]),
+            ("(leeds OR discount) stopped", vec![1]),
+            ("ann p1@acme.example", vec![1]),
+            ("", vec![3, 2, 1]),
+            ("nowhere", vec![]),
+        ] {
+            assert_eq!(numbers(&index, text), found, "{text}");
+        }
+        let relevance = Request { order: Order::Relevance, ..Request::newest(parse("scanner").unwrap(), 10) };
+        let ranked: Vec<_> = index.search(WORKSPACE, &relevance).unwrap().found.iter().map(|f| f.number).collect();
+        assert_eq!(ranked, [1, 2], "the subject outweighs a quotation");
+        assert_eq!(index.search(WorkspaceId(2), &Request::newest(Query::All, 10)).unwrap().total, 0, "another workspace sees nothing");
+        assert_eq!(index.sequence().unwrap(), Some(7));
+    }
+
+    #[test]
+    fn pages_join_without_gap_and_counts_equal_the_list() {
+        let documents = (1..=57).map(|n| document(n, n / 4, EntryType::ALL[(n % 5) as usize], "Depot", "depot word depot", "")).collect();
+        let (_directory, index) = index(documents);
+        for order in [Order::Newest, Order::Relevance] {
+            let mut request = Request { order, facets: true, ..Request::newest(parse("depot").unwrap(), 10) };
+            let mut seen = Vec::new();
+            loop {
+                let page = index.search(WORKSPACE, &request).unwrap();
+                assert_eq!(page.total, 57);
+                for counts in [page.types.values().sum::<u64>(), page.accounts.values().sum(), page.months.values().sum(), page.people.values().sum()] {
+                    assert_eq!(counts, 57);
+                }
+                seen.extend(page.found.iter().map(|f| f.number));
+                match page.found.last() {
+                    Some(last) if page.more => request.after = Some(last.position),
+                    _ => break,
+                }
+            }
+            let distinct: std::collections::HashSet<_> = seen.iter().collect();
+            assert_eq!((seen.len(), distinct.len()), (57, 57), "{order}");
+        }
+        let filtered = Request {
+            account: Some(1),
+            types: vec![EntryType::Call],
+            people: Some(vec!["p1@acme.example".into()]),
+            from: Some(Timestamp::from_second(1_750_000_000).unwrap()),
+            to: Some(Timestamp::from_second(1_750_000_000 + 10 * 86_400).unwrap()),
+            ..Request::newest(Query::All, 50)
+        };
+        let found = index.search(WORKSPACE, &filtered).unwrap();
+        let expected = (1..=57).filter(|n| n % 2 == 0 && EntryType::ALL[(n % 5) as usize] == EntryType::Call && n % 3 == 1 && n / 4 < 10).count();
+        assert_eq!(found.total as usize, expected);
+    }
+}
