@@ -21,13 +21,13 @@ pub mod store;
 pub mod index;
 
 /// What is in a text, whoever wrote it.
-#[cfg(any())] pub mod analyse;
+pub mod analyse;
 
 /// Readings and records become meaning for a customer. Values in, values out.
-#[cfg(any())] pub mod insights;
+pub mod insights;
 
 /// The only place that knows the order of the stages.
-#[cfg(any())] pub mod pipeline;
+pub mod pipeline;
 
 /// HTTP.
 #[cfg(any())] pub mod serve;

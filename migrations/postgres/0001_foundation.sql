@@ -91,6 +91,7 @@ CREATE TABLE entry (
     spans            TEXT NOT NULL,         -- JSON: [kind, start, end] of the body
     flags            TEXT NOT NULL,         -- JSON list
     internal         BIGINT NOT NULL,       -- 1: feeds no summary, brief or highlight
+    communication    BIGINT NOT NULL,        -- 1: someone said it, and it may be counted and cited
     thread_id        TEXT,
     deal_id          TEXT,
     origin           TEXT,                  -- `kind:id` of the record that caused it by itself
@@ -104,6 +105,7 @@ CREATE TABLE entry (
 CREATE INDEX entry_by_account ON entry (workspace_id, account_id, occurred_at, number);
 CREATE INDEX entry_by_type ON entry (workspace_id, account_id, type, occurred_at, number);
 CREATE INDEX entry_by_sequence ON entry (workspace_id, account_id, sequence);
+CREATE INDEX entry_by_communication ON entry (workspace_id, account_id, occurred_at) WHERE communication = 1;
 CREATE INDEX entry_by_thread ON entry (workspace_id, thread_id);
 CREATE INDEX entry_by_origin ON entry (workspace_id, origin) WHERE origin IS NOT NULL;
 CREATE INDEX entry_unmatched ON entry (workspace_id, unmatched_domain, occurred_at) WHERE unmatched_domain IS NOT NULL;

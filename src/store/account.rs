@@ -33,16 +33,22 @@ words! { Sort { Name = "name", LastActivity = "last_activity" } }
 
 /// The number of an account, handed out when anything first names it; the empty id stands for "nobody's".
 pub async fn number(workspace: WorkspaceId, tx: &mut Tx, account_id: &str) -> Result<i64> {
-    let found: Option<(i64,)> = on!(tx, c => sqlx::query_as("SELECT number FROM account WHERE workspace_id = $1 AND account_id = $2")
-        .bind(workspace.0).bind(account_id).fetch_optional(c).await?);
-    if let Some((number,)) = found {
-        return Ok(number);
+    let found = number_of(workspace, tx, account_id).await?;
+    if found != 0 {
+        return Ok(found);
     }
     let (number,): (i64,) = on!(tx, c => sqlx::query_as(
         "INSERT INTO account (workspace_id, account_id, known, name, name_key) VALUES ($1, $2, 0, $2, $2)
          ON CONFLICT (workspace_id, account_id) DO UPDATE SET account_id = excluded.account_id RETURNING number")
         .bind(workspace.0).bind(account_id).fetch_one(c).await?);
     Ok(number)
+}
+
+/// The number of an account, 0 when nothing has named it.
+pub async fn number_of(workspace: WorkspaceId, tx: &mut Tx, account_id: &str) -> Result<i64> {
+    let found: Option<(i64,)> = on!(tx, c => sqlx::query_as("SELECT number FROM account WHERE workspace_id = $1 AND account_id = $2")
+        .bind(workspace.0).bind(account_id).fetch_optional(c).await?);
+    Ok(found.map_or(0, |(number,)| number))
 }
 
 /// Marks an account as known by its record, or no longer.
@@ -61,6 +67,11 @@ pub async fn find(workspace: WorkspaceId, tx: &mut Tx, account_id: &str) -> Resu
         "SELECT number, account_id, name, last_activity_at FROM account WHERE workspace_id = $1 AND account_id = $2 AND known = 1")
         .bind(workspace.0).bind(account_id).fetch_optional(c).await?);
     Ok(row.map(Row::from))
+}
+
+/// The numbers of every account of every workspace: what an index being built needs.
+pub async fn all_numbers(tx: &mut Tx) -> Result<Vec<(i64, String, i64)>> {
+    Ok(on!(tx, c => sqlx::query_as("SELECT workspace_id, account_id, number FROM account").fetch_all(c).await?))
 }
 
 /// The account ids behind these numbers; numbers of "nobody's" are left out.

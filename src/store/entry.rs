@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::database::on;
-use super::{Result, StoreError, Tx, micros, time};
+use super::{Result, StoreError, Tx, account, micros, time};
 use crate::domain::address::registrable;
 use crate::domain::entry::{Entry, EntryType, Flag};
-use crate::domain::span::Span;
+use crate::domain::span::{Span, SpanKind};
 use crate::domain::{Address, WorkspaceId};
 
 /// An entry as stored.
@@ -23,6 +23,8 @@ pub struct Stored {
     /// `kind:id` of the record that caused it.
     pub origin: Option<String>,
     pub internal: bool,
+    /// Whether someone said it and it may be counted and cited: not internal, not automatic, not an event.
+    pub communication: bool,
     pub updated_at: Option<Timestamp>,
     pub content_hash: String,
     pub sequence: i64,
@@ -56,6 +58,7 @@ struct Row {
     spans: String,
     flags: String,
     internal: i64,
+    communication: i64,
     thread_id: Option<String>,
     origin: Option<String>,
     updated_at: Option<i64>,
@@ -66,7 +69,7 @@ struct Row {
 /// The columns of [`Row`]; a macro because SQL texts are constants.
 macro_rules! columns {
     () => {
-        "number, account_id, rule, type, subject, body, details, spans, flags, internal, thread_id, origin, updated_at, content_hash, sequence"
+        "number, account_id, rule, type, subject, body, details, spans, flags, internal, communication, thread_id, origin, updated_at, content_hash, sequence"
     };
 }
 
@@ -88,6 +91,7 @@ impl TryFrom<Row> for Stored {
             rule: row.rule,
             origin: row.origin,
             internal: row.internal != 0,
+            communication: row.communication != 0,
             updated_at: row.updated_at.map(time),
             content_hash: row.content_hash,
             sequence: row.sequence,
@@ -105,16 +109,21 @@ fn json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("spans and flags are plain values")
 }
 
+fn is_communication(entry: &Entry, spans: &[Span]) -> bool {
+    entry.r#type.is_communication() && !entry.is_internal() && !spans.iter().any(|s| s.kind == SpanKind::Automatic)
+}
+
 /// Stores a new entry with its participants, and counts it.
 pub async fn insert(workspace: WorkspaceId, tx: &mut Tx, new: &New<'_>) -> Result<()> {
     let e = new.entry;
+    account::number(workspace, tx, e.account_id.as_deref().unwrap_or_default()).await?;
     on!(tx, c => sqlx::query(
         "INSERT INTO entry (number, workspace_id, id, account_id, rule, type, occurred_at, subject, body, details, spans, flags, internal,
-                            thread_id, deal_id, origin, unmatched_domain, updated_at, received_at, content_hash, sequence)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)")
+                            communication, thread_id, deal_id, origin, unmatched_domain, updated_at, received_at, content_hash, sequence)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)")
         .bind(new.number).bind(workspace.0).bind(&e.id).bind(e.account_id.as_deref()).bind(new.rule).bind(e.r#type.as_str())
         .bind(micros(e.occurred_at)).bind(e.subject.as_deref()).bind(&e.body).bind(details(e)).bind(json(&new.spans))
-        .bind(json(&new.flags)).bind(i64::from(e.is_internal())).bind(e.thread_id.as_deref()).bind(e.deal_id.as_deref())
+        .bind(json(&new.flags)).bind(i64::from(e.is_internal())).bind(i64::from(is_communication(e, new.spans))).bind(e.thread_id.as_deref()).bind(e.deal_id.as_deref())
         .bind(new.origin).bind(new.unmatched_domain).bind(new.updated_at.map(micros)).bind(micros(new.received_at))
         .bind(new.content_hash).bind(new.sequence).execute(c).await?.rows_affected());
     insert_participants(workspace, tx, new.number, e).await?;
@@ -168,13 +177,15 @@ async fn count(workspace: WorkspaceId, tx: &mut Tx, account_id: Option<&str>, r#
 /// Replaces an entry by another version of itself.
 pub async fn update(workspace: WorkspaceId, tx: &mut Tx, before: &Stored, new: &New<'_>) -> Result<()> {
     let e = new.entry;
+    account::number(workspace, tx, e.account_id.as_deref().unwrap_or_default()).await?;
     on!(tx, c => sqlx::query(
         "UPDATE entry SET account_id = $3, rule = $4, type = $5, occurred_at = $6, subject = $7, body = $8, details = $9, spans = $10,
-             flags = $11, internal = $12, thread_id = $13, deal_id = $14, unmatched_domain = $15, updated_at = $16, content_hash = $17, sequence = $18
+             flags = $11, internal = $12, communication = $13, thread_id = $14, deal_id = $15, unmatched_domain = $16, updated_at = $17,
+             content_hash = $18, sequence = $19
          WHERE workspace_id = $1 AND number = $2")
         .bind(workspace.0).bind(before.number).bind(e.account_id.as_deref()).bind(new.rule).bind(e.r#type.as_str())
         .bind(micros(e.occurred_at)).bind(e.subject.as_deref()).bind(&e.body).bind(details(e)).bind(json(&new.spans))
-        .bind(json(&new.flags)).bind(i64::from(e.is_internal())).bind(e.thread_id.as_deref()).bind(e.deal_id.as_deref())
+        .bind(json(&new.flags)).bind(i64::from(e.is_internal())).bind(i64::from(is_communication(e, new.spans))).bind(e.thread_id.as_deref()).bind(e.deal_id.as_deref())
         .bind(new.unmatched_domain).bind(new.updated_at.map(micros)).bind(new.content_hash).bind(new.sequence).execute(c).await?.rows_affected());
     on!(tx, c => sqlx::query("DELETE FROM participant WHERE number = $2 AND workspace_id = $1")
         .bind(workspace.0).bind(before.number).execute(c).await?.rows_affected());
@@ -236,7 +247,7 @@ pub async fn of_origin(workspace: WorkspaceId, tx: &mut Tx, origin: &str) -> Res
     rows.into_iter().map(Stored::try_from).collect()
 }
 
-/// All workspaces' entries after a number, for rebuilding the index: workspace, account number and entry.
+/// All workspaces' entries after a number, in order, for building the index.
 pub async fn after_number(tx: &mut Tx, number: i64, limit: i64) -> Result<Vec<(WorkspaceId, Stored)>> {
     #[derive(sqlx::FromRow)]
     struct Owned {
@@ -342,14 +353,21 @@ pub async fn counts(workspace: WorkspaceId, tx: &mut Tx, account_id: &str, filte
     rows.into_iter().map(|(t, n)| Ok((t.parse().map_err(|e| StoreError::corrupt("entry type", e))?, n))).collect()
 }
 
-/// The time of the newest communication with the customer before `number`'s own, other than itself.
-pub async fn newest_contact(workspace: WorkspaceId, tx: &mut Tx, account_id: &str, other_than: i64) -> Result<Option<Timestamp>> {
+/// The time of the newest communication other than `other_than`.
+pub async fn newest_communication(workspace: WorkspaceId, tx: &mut Tx, account_id: &str, other_than: i64) -> Result<Option<Timestamp>> {
     let row: Option<(i64,)> = on!(tx, c => sqlx::query_as(
         "SELECT occurred_at FROM entry WHERE workspace_id = $1 AND account_id = $2 AND number <> $3
-           AND type IN ('email_sent', 'email_received', 'call', 'meeting', 'note')
-         ORDER BY occurred_at DESC, number DESC LIMIT 1")
+           AND communication = 1 ORDER BY occurred_at DESC, number DESC LIMIT 1")
         .bind(workspace.0).bind(account_id).bind(other_than).fetch_optional(c).await?);
     Ok(row.map(|(at,)| time(at)))
+}
+
+/// An account's communications, oldest first, for reading all of them.
+pub async fn communications(workspace: WorkspaceId, tx: &mut Tx, account_id: &str) -> Result<Vec<Stored>> {
+    let rows: Vec<Row> = on!(tx, c => sqlx::query_as(concat!("SELECT ", columns!(),
+        " FROM entry WHERE workspace_id = $1 AND account_id = $2 AND communication = 1 ORDER BY occurred_at, number"))
+        .bind(workspace.0).bind(account_id).fetch_all(c).await?);
+    rows.into_iter().map(Stored::try_from).collect()
 }
 
 /// How many entries of an account changed after a sequence number.

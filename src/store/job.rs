@@ -109,6 +109,14 @@ pub async fn enqueue(workspace: WorkspaceId, tx: &mut Tx, kind: &str, key: &str,
     Ok(job_id)
 }
 
+/// Whether there is anything to claim.
+pub async fn may_claim(tx: &mut Tx, before: Timestamp, now: Timestamp) -> Result<bool> {
+    let row: Option<(i64,)> = on!(tx, c => sqlx::query_as(
+        "SELECT job_id FROM job WHERE (state IN ('queued', 'failed') AND run_at <= $1) OR (state = 'running' AND lease_until < $2) LIMIT 1")
+        .bind(micros(before)).bind(micros(now)).fetch_optional(c).await?);
+    Ok(row.is_some())
+}
+
 /// Takes the next due job, oldest first. `before` is the clock; later jobs are not due.
 pub async fn claim(tx: &mut Tx, before: Timestamp, now: Timestamp) -> Result<Option<Claimed>> {
     // A worker that died took its attempt with it: what killed it too often is dead.
@@ -132,11 +140,11 @@ pub async fn claim(tx: &mut Tx, before: Timestamp, now: Timestamp) -> Result<Opt
     }))
 }
 
-/// When the next waiting job is due.
-pub async fn next_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
-    let (next,): (Option<i64>,) =
-        on!(tx, c => sqlx::query_as("SELECT min(run_at) FROM job WHERE state IN ('queued', 'failed')").fetch_one(c).await?);
-    Ok(next.map(time))
+/// Puts back what a process that stopped was doing; only for the one process that has the store to itself.
+pub async fn put_back_running(tx: &mut Tx, now: Timestamp) -> Result<()> {
+    on!(tx, c => sqlx::query("UPDATE job SET state = 'failed', run_at = $1, lease_until = NULL, error = coalesce(error, 'the process stopped while it ran') WHERE state = 'running'")
+        .bind(micros(now)).execute(c).await?.rows_affected());
+    Ok(())
 }
 
 /// Reports that a worker is still at it.

@@ -125,6 +125,14 @@ pub async fn hashes(workspace: WorkspaceId, tx: &mut Tx, account_id: &str) -> Re
         .bind(workspace.0).bind(account_id).fetch_all(c).await?))
 }
 
+/// Whether a record of the account changed after a sequence number.
+pub async fn changed_after(workspace: WorkspaceId, tx: &mut Tx, account_id: &str, sequence: i64) -> Result<bool> {
+    let row: Option<(i64,)> = on!(tx, c => sqlx::query_as(
+        "SELECT sequence FROM record WHERE workspace_id = $1 AND account_id = $2 AND sequence > $3 LIMIT 1")
+        .bind(workspace.0).bind(account_id).bind(sequence).fetch_optional(c).await?);
+    Ok(row.is_some())
+}
+
 /// One version in the history of a record.
 #[derive(Debug, Clone)]
 pub struct Past {

@@ -1,0 +1,3 @@
+//! Readings and records become meaning for a customer. Values in, values out: no clock, no database.
+
+pub mod summary;

@@ -1,0 +1,150 @@
+//! The past joins its account: when a contact, a domain or one of us becomes known, the mails of that address or domain
+//! are looked at again. The result is the same in whatever order records and mails came in.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::triggers::{self, Asked};
+use crate::config::Config;
+use crate::domain::entry::{Direction, Entry, EntryType, Side};
+use crate::domain::{Address, Parties, WorkspaceId};
+use crate::ingest::owner::{self, Rule};
+use crate::store::change::{self, Action, NewChange};
+use crate::store::job::{self, When};
+use crate::store::{Result, Tx, entry, mail, party};
+
+/// The job that looks at mails again; its key is the address or domain.
+pub const JOIN: &str = "join";
+
+/// Mails looked at in one transaction, so that no one waits long for the writer.
+const BATCH: i64 = 200;
+
+/// Whose mails to look at, and where to go on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Join {
+    pub address: Option<String>,
+    pub domain: Option<String>,
+    pub after: i64,
+}
+
+/// Queues the mails of these addresses and registrable domains.
+pub async fn ask(workspace: WorkspaceId, tx: &mut Tx, addresses: &[String], domains: &[String], now: Timestamp) -> Result<()> {
+    let addresses = addresses.iter().map(|a| (a, Join { address: Some(a.clone()), domain: None, after: 0 }));
+    let domains = domains.iter().map(|d| {
+        // Participants are kept by registrable domain; which of its mails change is decided for each.
+        (d, Join { address: None, domain: Some(crate::domain::address::registrable(d).to_owned()), after: 0 })
+    });
+    for (key, join) in addresses.chain(domains) {
+        let payload = serde_json::to_string(&join).expect("a join is plain text");
+        job::enqueue(workspace, tx, JOIN, key, &payload, When::NOW, now).await?;
+    }
+    Ok(())
+}
+
+/// Looks at the next mails of a join; returns where to go on, or none when done.
+pub async fn step(workspace: WorkspaceId, tx: &mut Tx, join: &Join, config: &Config, now: Timestamp) -> Result<Option<Join>> {
+    let numbers = entry::with_parties(workspace, tx, join.address.as_deref(), join.domain.as_deref(), join.after, BATCH).await?;
+    let mut asked = Asked::new();
+    for &number in &numbers {
+        settle(workspace, tx, number, &mut asked, config, now).await?;
+    }
+    let more = i64::try_from(numbers.len()).is_ok_and(|n| n == BATCH);
+    Ok(numbers.last().filter(|_| more).map(|&after| Join { after, ..join.clone() }))
+}
+
+/// Decides a mail's side and account again, and that of the mails of ours that answer it, as far as anything changes.
+pub async fn settle(workspace: WorkspaceId, tx: &mut Tx, number: i64, asked: &mut Asked, config: &Config, now: Timestamp) -> Result<()> {
+    let mut waiting = VecDeque::from([number]);
+    while let Some(number) = waiting.pop_front() {
+        if settle_one(workspace, tx, number, asked, config, now).await? {
+            waiting.extend(mail::answers_without_own_account(workspace, tx, number).await?);
+        }
+    }
+    Ok(())
+}
+
+/// Returns whether the account changed.
+async fn settle_one(workspace: WorkspaceId, tx: &mut Tx, number: i64, asked: &mut Asked, config: &Config, now: Timestamp) -> Result<bool> {
+    let Some(stored) = entry::by_numbers(workspace, tx, &[number]).await?.pop() else { return Ok(false) };
+    let Some((author, _)) = mail::author(workspace, tx, number).await? else { return Ok(false) };
+    let author = author.as_deref().and_then(Address::parse);
+    let recipients = recipients(&stored.entry);
+    let addresses: Vec<&Address> = author.iter().chain(&recipients).collect();
+    let parties = party::known(workspace, tx, &addresses).await?;
+    let mut entry = stored.entry.clone();
+    let owned = place(workspace, tx, &mut entry, number, &parties, author.as_ref(), &recipients).await?;
+    if entry == stored.entry && stored.rule.as_deref() == owned.rule.map(Rule::as_str) {
+        return Ok(false);
+    }
+    let moved = entry.account_id != stored.entry.account_id;
+    let sequence = change::append(workspace, tx, NewChange {
+        what: "entry",
+        id: &entry.id,
+        number: Some(number),
+        account_id: entry.account_id.as_deref(),
+        action: Action::Updated,
+    }, now)
+    .await?;
+    entry::update(workspace, tx, &stored, &entry::New {
+        number,
+        sequence,
+        entry: &entry,
+        spans: &stored.spans,
+        flags: &stored.flags,
+        rule: owned.rule.map(Rule::as_str),
+        origin: None,
+        unmatched_domain: owned.unmatched_domain.as_deref(),
+        updated_at: stored.updated_at,
+        received_at: now,
+        content_hash: &stored.content_hash,
+    })
+    .await?;
+    if moved {
+        triggers::on_entry(workspace, tx, &entry, number, stored.communication, asked, config, now).await?;
+    }
+    Ok(moved)
+}
+
+/// To and Cc of a mail entry.
+pub fn recipients(entry: &Entry) -> Vec<Address> {
+    let others = entry.participants.iter().filter(|p| p.role != crate::domain::entry::ParticipantRole::From);
+    others.filter_map(|p| p.address()).collect()
+}
+
+/// Whose a mail is.
+pub struct Owned {
+    pub rule: Option<Rule>,
+    /// Where it waits when it is nobody's.
+    pub unmatched_domain: Option<String>,
+}
+
+/// Sets side, type and account of a mail. Its references are stored already, so that the thread can answer for ours.
+pub async fn place(
+    workspace: WorkspaceId,
+    tx: &mut Tx,
+    entry: &mut Entry,
+    number: i64,
+    parties: &Parties,
+    author: Option<&Address>,
+    recipients: &[Address],
+) -> Result<Owned> {
+    let ours = author.is_some_and(|a| parties.is_us(a));
+    (entry.r#type, entry.side, entry.direction) = if ours {
+        (EntryType::EmailSent, Some(Side::Us), Some(Direction::Outbound))
+    } else {
+        (EntryType::EmailReceived, Some(Side::Customer), Some(Direction::Inbound))
+    };
+    let mut owner = owner::owner(parties, author, recipients);
+    if owner.is_none() && ours {
+        owner = mail::answered_account(workspace, tx, number).await?.map(|account| (account, Rule::Thread));
+    }
+    let unmatched_domain = match owner {
+        Some(_) => None,
+        None => Some(owner::stranger(parties, author, recipients).map_or_else(|| "unknown".to_owned(), |a| a.domain().to_owned())),
+    };
+    let (account_id, rule) = owner.unzip();
+    entry.account_id = account_id;
+    Ok(Owned { rule, unmatched_domain })
+}

@@ -1,0 +1,86 @@
+//! The order of the stages, and nothing else: what comes in is received, joined to its account, indexed and, when
+//! due, summarized.
+
+pub mod follow;
+pub mod join;
+pub mod receive;
+pub mod refresh;
+pub mod search;
+pub mod triggers;
+pub mod work;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::config::Config;
+use crate::domain::Clock;
+use crate::index::IndexError;
+use crate::store::{Open, Store, StoreError};
+
+pub use follow::Live;
+
+#[derive(Debug, Error)]
+pub enum PipelineError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    #[error("{0} was not found")]
+    NotFound(String),
+    #[error("{0}")]
+    Refused(String),
+    #[error("a task stopped unexpectedly: {0}")]
+    Stopped(String),
+}
+
+pub type Result<T> = std::result::Result<T, PipelineError>;
+
+/// Everything that the stages need, opened once. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Service {
+    pub store: Store,
+    pub index: Live,
+    pub clock: Clock,
+    pub config: Arc<Config>,
+}
+
+/// The database inside a data directory.
+pub fn database(data: &Path) -> PathBuf {
+    data.join("rapport.db")
+}
+
+impl Service {
+    /// Opens a data directory to write: creates what is missing, and builds the index again where it must be.
+    ///
+    /// # Errors
+    /// When the directory or what is in it cannot be used; the message says what to do.
+    pub async fn open(data: &Path, config: Config, clock: Clock) -> Result<Service> {
+        std::fs::create_dir_all(data).map_err(|e| PipelineError::Refused(format!("{}: {e}", data.display())))?;
+        let store = Store::open(Open::Write(database(data))).await?;
+        let now = clock.now();
+        store.write(move |tx| Box::pin(async move { crate::store::job::put_back_running(tx, now).await })).await?;
+        let index = Live::open(data, &store, config.index_memory).await?;
+        Ok(Service { store, index, clock, config: Arc::new(config) })
+    }
+
+    /// Opens a data directory that another process may be writing to.
+    ///
+    /// # Errors
+    /// When nothing is there yet.
+    pub async fn open_to_read(data: &Path, config: Config, clock: Clock) -> Result<Service> {
+        let path = database(data);
+        if !path.exists() {
+            return Err(PipelineError::Refused(format!("{} holds no data yet; `rapport import PATH` or `rapport demo` puts some in", data.display())));
+        }
+        let store = Store::open(Open::Read(path)).await?;
+        let index = Live::open_to_read(data)?;
+        Ok(Service { store, index, clock, config: Arc::new(config) })
+    }
+}
+
+/// Runs blocking work off the async threads.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| PipelineError::Stopped(e.to_string()))
+}

@@ -1,0 +1,161 @@
+//! One search, front to back: the words become a query, the index finds, the store loads, the words are shown.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Result, Service, blocking};
+use crate::domain::WorkspaceId;
+use crate::domain::entry::{EntryType, Side, name_key};
+use crate::domain::record::{Contact, Kind, TeamMember};
+use crate::index::passage::{self, Passage};
+use crate::index::search::Position;
+use crate::index::{Request, Results};
+use crate::store::{Tx, account, entry, party, record};
+
+/// One found entry.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Hit {
+    pub id: String,
+    pub account_id: Option<String>,
+    pub r#type: EntryType,
+    pub occurred_at: jiff::Timestamp,
+    pub subject: Option<String>,
+    /// The best passage: HTML-escaped text with `<mark>`.
+    pub snippet: String,
+    /// Transcript segment of the best passage.
+    pub segment: Option<usize>,
+    pub start: usize,
+    pub end: usize,
+    pub speaker: Option<String>,
+    pub side: Option<Side>,
+    pub score: f32,
+    /// The fields in which a word was found.
+    pub matched: Vec<String>,
+    /// Up to five, best first.
+    pub passages: Vec<Passage>,
+}
+
+/// Counts over all matches.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+pub struct Facets {
+    pub r#type: BTreeMap<String, u64>,
+    /// By account id.
+    pub account: BTreeMap<String, u64>,
+    /// By address, or `~name` of somebody without one; the 200 most frequent.
+    pub person: BTreeMap<String, u64>,
+    /// By `YYYY-MM` in UTC.
+    pub month: BTreeMap<String, u64>,
+}
+
+/// A page of hits.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Answer {
+    pub total: u64,
+    pub hits: Vec<Hit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub facets: Option<Facets>,
+    /// The query as understood.
+    pub query: String,
+    #[serde(skip)]
+    pub next: Option<Position>,
+}
+
+/// Searches a workspace.
+///
+/// # Errors
+/// When the index or the store cannot be read.
+pub async fn search(service: &Service, workspace: WorkspaceId, request: Request) -> Result<Answer> {
+    let (request, results) = find(service, workspace, request).await?;
+    let mut tx = service.store.read().await?;
+    let numbers: Vec<i64> = results.found.iter().map(|f| f.number).collect();
+    let stored = entry::by_numbers(workspace, &mut tx, &numbers).await?;
+    let facets = if request.facets { Some(facets(workspace, &mut tx, &results).await?) } else { None };
+    drop(tx);
+    let mut by_number: HashMap<i64, entry::Stored> = stored.into_iter().map(|s| (s.number, s)).collect();
+    let next = results.more.then(|| results.found.last().map(|f| f.position)).flatten();
+    let found = results.found.len() as u64;
+    let query = request.query.to_string();
+    let hits = blocking(move || {
+        let marks = request.query.marks();
+        let hit = |found: &crate::index::search::Found| by_number.remove(&found.number).map(|stored| hit(stored, found.score, &marks));
+        results.found.iter().filter_map(hit).collect::<Vec<_>>()
+    })
+    .await?;
+    // What was deleted since the last commit of the index is neither shown nor counted.
+    let total = results.total - (found - hits.len() as u64);
+    Ok(Answer { total, hits, facets, query, next })
+}
+
+/// The numbers of matching entries only.
+pub async fn find(service: &Service, workspace: WorkspaceId, request: Request) -> Result<(Request, Results)> {
+    let index = service.index.current();
+    blocking(move || {
+        let started = std::time::Instant::now();
+        let results = index.search(workspace, &request);
+        metrics::histogram!("rapport_search_seconds").record(started.elapsed().as_secs_f64());
+        results.map(|results| (request, results))
+    })
+    .await?
+    .map_err(Into::into)
+}
+
+fn hit(stored: entry::Stored, score: f32, marks: &crate::index::query::Marks) -> Hit {
+    let matched = passage::find(&stored.entry, &stored.spans, marks);
+    let best = matched.passages.first();
+    let entry = stored.entry;
+    Hit {
+        snippet: best.map_or_else(String::new, |p| p.snippet.clone()),
+        segment: best.and_then(|p| p.segment),
+        start: best.map_or(0, |p| p.start),
+        end: best.map_or(0, |p| p.end),
+        id: entry.id,
+        account_id: entry.account_id,
+        r#type: entry.r#type,
+        occurred_at: entry.occurred_at,
+        subject: entry.subject,
+        speaker: matched.speaker,
+        side: matched.side,
+        score,
+        matched: matched.fields.into_iter().map(str::to_owned).collect(),
+        passages: matched.passages,
+    }
+}
+
+async fn facets(workspace: WorkspaceId, tx: &mut Tx, results: &Results) -> Result<Facets> {
+    let numbers: Vec<i64> = results.accounts.keys().copied().collect();
+    let mut account = BTreeMap::new();
+    for some in numbers.chunks(5_000) {
+        for (number, id) in account::ids(workspace, tx, some).await? {
+            account.insert(id, results.accounts.get(&number).copied().unwrap_or(0));
+        }
+    }
+    Ok(Facets { r#type: results.types.clone(), account, person: results.people.clone(), month: results.months.clone() })
+}
+
+/// The filter keys of a person given by id, address or name.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn person_keys(workspace: WorkspaceId, tx: &mut Tx, person: &str) -> Result<Vec<String>> {
+    if person.contains('@') {
+        return Ok(vec![person.trim().to_lowercase()]);
+    }
+    let mut keys = party::addresses_of(workspace, tx, person).await?;
+    if keys.is_empty() {
+        let Some(by_name) = name_key(person) else { return Ok(keys) };
+        let name = by_name.trim_start_matches('~');
+        let same = |other: Option<&str>| other.and_then(name_key).is_some_and(|key| key == by_name);
+        for stored in record::list(workspace, tx, Kind::Contact, None, Some(name), None, 50).await?.0 {
+            let contact: Contact = stored.read()?;
+            keys.extend(contact.emails.iter().filter(|_| same(contact.name.as_deref())).map(|e| e.to_lowercase()));
+        }
+        for stored in record::list(workspace, tx, Kind::TeamMember, None, Some(name), None, 50).await?.0 {
+            let member: TeamMember = stored.read()?;
+            keys.extend(member.email.iter().filter(|_| same(member.name.as_deref())).map(|e| e.to_lowercase()));
+        }
+        keys.push(by_name);
+    }
+    Ok(keys)
+}

@@ -1,0 +1,151 @@
+//! The workers: they take due jobs, one each at a time, and do them; what fails is tried again, and what never works is
+//! kept for people to see.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio_util::sync::CancellationToken;
+
+use super::join::{self, JOIN, Join};
+use super::triggers::{REFRESH, Refresh};
+use super::{PipelineError, Result, Service, refresh};
+use crate::store::job::{self, Claimed, MAX_ATTEMPTS, When};
+
+/// Waiting workers look again at least this often; usually the store wakes them.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Works until stopped; a job under way is finished first.
+pub async fn run(service: Service, stop: CancellationToken) {
+    let mut committed = service.store.committed();
+    while !stop.is_cancelled() {
+        match next(&service, service.clock.now()).await {
+            Ok(true) => {}
+            Ok(false) => {
+                tokio::select! {
+                    _ = committed.changed() => {}
+                    () = tokio::time::sleep(IDLE) => {}
+                    () = stop.cancelled() => {}
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "taking a job");
+                tokio::select! { () = tokio::time::sleep(IDLE) => {}, () = stop.cancelled() => {} }
+            }
+        }
+    }
+}
+
+/// Does everything that waits, also what still waits for quiet; returns how many jobs were done.
+///
+/// # Errors
+/// When the store fails. A job that fails is only put back.
+pub async fn drain(service: &Service) -> Result<usize> {
+    let mut done = 0;
+    // Far enough to count every wait for quiet as over, near enough to leave retries of failed jobs alone.
+    let ahead = service.config.quiet_at_most + SignedDuration::from_secs(1);
+    while next(service, service.clock.now() + ahead).await? {
+        done += 1;
+    }
+    Ok(done)
+}
+
+/// Claims and does one job due at `before`; false when there is none.
+async fn next(service: &Service, before: jiff::Timestamp) -> Result<bool> {
+    let now = service.clock.now();
+    // Looking costs no write: most of the time nothing is due.
+    let mut tx = service.store.read().await?;
+    let due = job::may_claim(&mut tx, before, now).await?;
+    drop(tx);
+    if !due {
+        return Ok(false);
+    }
+    let claimed = service.store.write(move |tx| Box::pin(async move { job::claim(tx, before, now).await })).await?;
+    let Some(claimed) = claimed else { return Ok(false) };
+    let job_id = claimed.job_id;
+    let attempts = claimed.attempts;
+    let kind = claimed.kind.clone();
+    let mut task = tokio::spawn(perform(service.clone(), claimed));
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut task => break outcome,
+            () = tokio::time::sleep(Duration::from_secs(20)) => {
+                let now = service.clock.now();
+                service.store.write(move |tx| Box::pin(async move { job::extend(tx, job_id, now).await })).await?;
+            }
+        }
+    };
+    let error = match outcome {
+        Ok(Ok(())) => {
+            metrics::counter!("rapport_jobs_done_total", "kind" => kind).increment(1);
+            return Ok(true);
+        }
+        Ok(Err(error)) => error,
+        Err(panic) => PipelineError::Stopped(panic.to_string()),
+    };
+    tracing::warn!(job = job_id, kind, attempts, %error, "a job failed");
+    metrics::counter!("rapport_jobs_failed_total", "kind" => kind).increment(1);
+    let now = service.clock.now();
+    let retry_at = (attempts < MAX_ATTEMPTS && may_help(&error)).then(|| now + pause(attempts, job_id));
+    let message = error.to_string();
+    service.store.write(move |tx| Box::pin(async move { job::fail(tx, job_id, &message, retry_at).await })).await?;
+    Ok(true)
+}
+
+/// Whether trying again can change the outcome.
+fn may_help(error: &PipelineError) -> bool {
+    !matches!(error, PipelineError::Refused(_))
+}
+
+/// 2, 4, 8 … seconds, up to an hour, each stretched by up to half so that many failed jobs do not return together.
+fn pause(attempts: i64, job_id: i64) -> SignedDuration {
+    let seconds = 2_i64.pow(u32::try_from(attempts.clamp(1, 11)).unwrap_or(1)).min(3_600);
+    let jitter = job_id.wrapping_mul(2_654_435_761).rem_euclid(500);
+    SignedDuration::from_millis(seconds * 1_000 + seconds * jitter)
+}
+
+/// Does a job and removes it in the transaction of its effect.
+async fn perform(service: Service, claimed: Claimed) -> Result<()> {
+    let (workspace, job_id) = (claimed.workspace, claimed.job_id);
+    match claimed.kind.as_str() {
+        JOIN => {
+            let join: Join = read(&claimed)?;
+            let (config, now, key) = (service.config.clone(), service.clock.now(), claimed.key.clone());
+            let step = service.store.write(move |tx| {
+                Box::pin(async move {
+                    let rest = join::step(workspace, tx, &join, &config, now).await?;
+                    job::finish(tx, job_id).await?;
+                    if let Some(rest) = rest
+                        && job::queued_payload(workspace, tx, JOIN, &key).await?.is_none()
+                    {
+                        let payload = serde_json::to_string(&rest).expect("a join is plain text");
+                        job::enqueue(workspace, tx, JOIN, &key, &payload, When::NOW, now).await?;
+                    }
+                    Ok(())
+                })
+            });
+            Ok(step.await?)
+        }
+        REFRESH => {
+            let wanted: Refresh = read(&claimed)?;
+            refresh::run(&service, workspace, &claimed.key, wanted, Some(job_id)).await.map(|_| ())
+        }
+        other => Err(PipelineError::Refused(format!("nobody knows how to do a job of kind {other:?}"))),
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(claimed: &Claimed) -> Result<T> {
+    serde_json::from_str(&claimed.payload).map_err(|e| PipelineError::Refused(format!("the payload of job {} cannot be read: {e}", claimed.job_id)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pause;
+
+    #[test]
+    fn pauses_grow_and_differ() {
+        assert!(pause(1, 1).as_secs() >= 2 && pause(1, 1).as_secs() <= 3);
+        assert!(pause(5, 1).as_secs() >= 32 && pause(5, 1).as_secs() <= 48);
+        assert!(pause(60, 1).as_secs() <= 5_400);
+        assert_ne!(pause(3, 1), pause(3, 2));
+    }
+}
