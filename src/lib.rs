@@ -30,4 +30,4 @@ pub mod insights;
 pub mod pipeline;
 
 /// HTTP.
-#[cfg(any())] pub mod serve;
+pub mod serve;

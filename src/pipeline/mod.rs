@@ -3,6 +3,7 @@
 
 pub mod follow;
 pub mod join;
+pub mod profile;
 pub mod receive;
 pub mod refresh;
 pub mod search;

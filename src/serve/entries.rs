@@ -1,0 +1,76 @@
+//! `GET /v1/entries/{id}`: one entry in full.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::App;
+use super::extract::{Caller, Segments};
+use super::problem::Problem;
+use crate::domain::Entry;
+use crate::domain::entry::Flag;
+use crate::domain::span::Span;
+use crate::domain::summary::{Citation, Sentence};
+use crate::store::{entry, mail, summary};
+
+#[derive(Serialize, ToSchema)]
+pub struct Full {
+    #[serde(flatten)]
+    entry: Entry,
+    /// What each stretch of the body is; offsets count Unicode scalar values.
+    spans: Vec<Span>,
+    flags: Vec<Flag>,
+    /// The rule that found its account: given, contact, domain or thread; null while unmatched.
+    matched_by: Option<String>,
+    /// Why nobody typed it: auto_reply, bounce, newsletter or calendar.
+    automatic: Option<String>,
+    /// Whether it feeds no summary, brief or highlight.
+    internal: bool,
+    /// Where the mail was found.
+    provenance: Vec<mail::Provenance>,
+    /// `kind:id` of the record that caused it.
+    origin: Option<String>,
+    /// Sentences of the account's present summary that rest on it.
+    summary_sentences: Vec<Sentence>,
+}
+
+/// One entry with its spans, provenance, and the summary sentences that rest on it.
+#[utoipa::path(get, path = "/v1/entries/{id}", tag = "timeline", params(("id" = String, Path)), responses((status = 200, body = Full), (status = 404, body = Problem, content_type = "application/problem+json")))]
+pub async fn get(State(app): State<App>, caller: Caller, Segments(id): Segments<String>) -> Result<Json<Full>, Problem> {
+    let mut tx = app.service.store.read().await?;
+    let Some(stored) = entry::find(caller.workspace, &mut tx, &id).await? else {
+        return Err(Problem::not_found(format!("entry {id:?} was not found")));
+    };
+    let automatic = mail::author(caller.workspace, &mut tx, stored.number).await?.and_then(|(_, automatic)| automatic);
+    let provenance = mail::provenance(caller.workspace, &mut tx, stored.number).await?;
+    let summary_sentences = match &stored.entry.account_id {
+        Some(account_id) => {
+            let latest = summary::latest(caller.workspace, &mut tx, account_id, None).await?;
+            let sentences = latest.into_iter().flat_map(|s| s.draft.paragraphs).flat_map(|p| p.sentences);
+            sentences.filter(|s| s.citations.iter().any(|c| matches!(c, Citation::Quote { entry_id, .. } if *entry_id == id))).collect()
+        }
+        None => Vec::new(),
+    };
+    Ok(Json(Full {
+        entry: shown(stored.entry),
+        spans: stored.spans,
+        flags: stored.flags,
+        matched_by: stored.rule,
+        automatic,
+        internal: stored.internal,
+        provenance,
+        origin: stored.origin,
+        summary_sentences,
+    }))
+}
+
+/// An entry as callers see it: attachments that are kept here say where to fetch them.
+pub fn shown(mut entry: Entry) -> Entry {
+    for (index, attachment) in entry.attachments.iter_mut().enumerate() {
+        if attachment.url.is_none() && entry.r#type.is_email() && entry.id.starts_with("mail.") {
+            attachment.url = Some(format!("/v1/entries/{}/attachments/{index}", entry.id));
+        }
+    }
+    entry
+}

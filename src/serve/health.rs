@@ -1,0 +1,63 @@
+//! Whether the process lives, whether it is ready, and its figures.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::App;
+use super::problem::Problem;
+use crate::store::{change, job};
+
+#[derive(Serialize, ToSchema)]
+pub struct Alive {
+    status: &'static str,
+    version: &'static str,
+}
+
+/// Answers while the process lives.
+#[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, body = Alive)))]
+pub async fn alive() -> Json<Alive> {
+    Json(Alive { status: "ok", version: env!("CARGO_PKG_VERSION") })
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Readiness {
+    ready: bool,
+    /// The last change in the store.
+    sequence: i64,
+    /// The last change that searches see.
+    indexed: i64,
+}
+
+/// The index may be this many changes behind and the server still counts as ready.
+const MAX_LAG: i64 = 5_000;
+
+/// Whether requests are answered in full: the store can be read, and the index has caught up.
+#[utoipa::path(get, path = "/readyz", tag = "operations", responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
+pub async fn ready(State(app): State<App>) -> Result<Response, Problem> {
+    let mut tx = app.service.store.read().await?;
+    let sequence = change::last(&mut tx).await?;
+    let indexed = *app.service.index.indexed().borrow();
+    let ready = sequence - indexed <= MAX_LAG && !app.stop.is_cancelled();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok((status, Json(Readiness { ready, sequence, indexed })).into_response())
+}
+
+/// Figures for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200, body = String, content_type = "text/plain")))]
+pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
+    let mut tx = app.service.store.read().await?;
+    let sequence = change::last(&mut tx).await?;
+    for state in ["queued", "running", "failed", "dead"] {
+        metrics::gauge!("rapport_jobs", "state" => state).set(0.0);
+    }
+    for (state, count) in job::counts(None, &mut tx).await? {
+        metrics::gauge!("rapport_jobs", "state" => state).set(count as f64);
+    }
+    metrics::gauge!("rapport_index_lag_changes").set((sequence - *app.service.index.indexed().borrow()) as f64);
+    metrics::gauge!("rapport_index_entries").set(app.service.index.current().len() as f64);
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.render()).into_response())
+}

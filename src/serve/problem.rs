@@ -1,0 +1,123 @@
+//! Errors as callers see them: RFC 9457 problem documents with stable codes. What went wrong inside goes to the log.
+
+use std::any::Any;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::index::query::QueryError;
+use crate::pipeline::PipelineError;
+use crate::store::StoreError;
+
+/// A problem document.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Problem {
+    /// Names the code as a URI.
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    /// Says what failed, for which input, and what to do.
+    detail: String,
+    /// Stable; programs tell problems apart by it.
+    code: &'static str,
+    /// 0-based character of a query at which it goes wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<usize>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
+        Problem { r#type: format!("urn:rapport:problem:{code}"), title, status: status.as_u16(), detail: detail.into(), code, position: None }
+    }
+
+    pub fn bad_request(code: &'static str, detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, code, "The request cannot be understood", detail)
+    }
+
+    pub fn not_found(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::NOT_FOUND, "not_found", "Not found", detail)
+    }
+
+    pub fn method_not_allowed() -> Problem {
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed", "this path does not take this method; /docs lists what it takes")
+    }
+
+    pub fn too_large(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large", detail)
+    }
+
+    pub fn unsupported_media_type(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The content type is not taken here", detail)
+    }
+
+    pub fn forbidden(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
+    }
+
+    pub fn timeout() -> Problem {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "The answer took too long", "the request was given up after 30 seconds; ask for less, or try again")
+    }
+
+    pub fn overloaded(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too busy", format!("{}; try again in a moment", detail.into()))
+    }
+
+    fn internal() -> Problem {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong", "the server failed to answer; its log says why under this request's id")
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(&self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<PipelineError> for Problem {
+    fn from(error: PipelineError) -> Problem {
+        match error {
+            PipelineError::NotFound(what) => Problem::not_found(format!("{what} was not found")),
+            PipelineError::Refused(why) => Problem::new(StatusCode::CONFLICT, "refused", "Not possible now", why),
+            PipelineError::Store(StoreError::Busy) => Problem::overloaded("too many writes are waiting"),
+            PipelineError::Store(StoreError::Closed) => Problem::overloaded("the server is stopping"),
+            PipelineError::Store(StoreError::DiskFull) => {
+                let detail = "the disk of the data directory is full; nothing was stored, and writing works again once there is space";
+                Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", "The disk is full", detail)
+            }
+            error => {
+                tracing::error!(%error, "answering a request");
+                Problem::internal()
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Problem {
+        PipelineError::Store(error).into()
+    }
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Problem {
+        let mut problem = Problem::bad_request("bad_query", format!("q: {error}"));
+        problem.position = Some(error.position);
+        problem
+    }
+}
+
+/// A handler that panicked fails its own request only.
+pub(super) fn of_panic(_: Box<dyn Any + Send + 'static>) -> Response {
+    // The panic hook has logged it already.
+    Problem::internal().into_response()
+}
