@@ -15,6 +15,7 @@ mod profile;
 mod records;
 mod reindex;
 mod search;
+mod settings;
 mod summaries;
 mod timeline;
 
@@ -81,6 +82,7 @@ fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(records::post))
         .routes(routes!(emails::post))
+        .routes(routes!(settings::get))
         .routes(routes!(accounts::list))
         .routes(routes!(accounts::get))
         .routes(routes!(accounts::contacts))

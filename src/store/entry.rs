@@ -431,6 +431,14 @@ pub async fn unmatched(workspace: WorkspaceId, tx: &mut Tx, after: Option<&str>,
     Ok((rows, total))
 }
 
+/// How many of the entries added after a sequence number have no account.
+pub async fn unmatched_after(workspace: WorkspaceId, tx: &mut Tx, sequence: i64) -> Result<i64> {
+    let (count,): (i64,) = on!(tx, c => sqlx::query_as(
+        "SELECT count(*) FROM entry WHERE workspace_id = $1 AND unmatched_domain IS NOT NULL AND number > $2")
+        .bind(workspace.0).bind(sequence).fetch_one(c).await?);
+    Ok(count)
+}
+
 /// How many entries have no account.
 pub async fn unmatched_count(workspace: WorkspaceId, tx: &mut Tx) -> Result<i64> {
     let (count,): (Option<i64>,) = on!(tx, c => sqlx::query_as(

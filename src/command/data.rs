@@ -1,0 +1,132 @@
+//! The data directory: who has it, and how a command gets at it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use rapport::config::Config;
+use rapport::domain::{Clock, WorkspaceId};
+use rapport::pipeline::Service;
+use rapport::store::workspace;
+use serde::{Deserialize, Serialize};
+
+use super::Place;
+
+/// Held while this process may write to the data directory; let go by the system however it ends.
+pub struct Lock {
+    file: File,
+}
+
+/// What the lock file says about its holder.
+#[derive(Debug, Serialize, Deserialize)]
+struct Holder {
+    pid: u32,
+    /// Where it serves, if it does.
+    address: Option<String>,
+}
+
+/// How a data directory can be used now.
+pub enum Access {
+    Mine(Lock),
+    /// A server has it.
+    Served(String),
+    /// Another command writes to it.
+    Busy(u32),
+}
+
+impl Place {
+    pub fn directory(&self) -> anyhow::Result<PathBuf> {
+        match &self.data {
+            Some(data) => Ok(data.clone()),
+            None => default_directory("rapport"),
+        }
+    }
+
+    /// Opens the data directory to write.
+    pub async fn open(&self, config: Config) -> anyhow::Result<(Service, WorkspaceId, Lock)> {
+        let data = self.directory()?;
+        match access(&data)? {
+            Access::Mine(lock) => {
+                let (service, workspace) = self.open_service(&data, config).await?;
+                Ok((service, workspace, lock))
+            }
+            Access::Served(address) => Err(anyhow!("{} is served on http://{address}; stop that server first", data.display())),
+            Access::Busy(pid) => Err(busy(&data, pid)),
+        }
+    }
+
+    /// Opens the data directory to read, beside whoever writes to it.
+    pub async fn open_to_read(&self, config: Config) -> anyhow::Result<(Service, WorkspaceId, Option<Lock>)> {
+        let data = self.directory()?;
+        if !rapport::pipeline::database(&data).exists() {
+            return Err(anyhow!("{} holds no data yet; `rapport import PATH` or `rapport demo` puts some in", data.display()));
+        }
+        if let Access::Mine(lock) = access(&data)? {
+            let (service, workspace) = self.open_service(&data, config).await?;
+            return Ok((service, workspace, Some(lock)));
+        }
+        let service = Service::open_to_read(&data, config, Clock::System).await?;
+        let mut tx = service.store.read().await?;
+        let workspace = workspace::find(&mut tx, &self.workspace).await?;
+        let workspace = workspace.ok_or_else(|| anyhow!("there is no workspace {:?} in {}", self.workspace, data.display()))?;
+        Ok((service, workspace, None))
+    }
+
+    /// Opens a directory that this process holds, with the workspace made when new.
+    pub async fn open_service(&self, data: &Path, config: Config) -> anyhow::Result<(Service, WorkspaceId)> {
+        let service = Service::open(data, config, Clock::System).await.with_context(|| format!("opening {}", data.display()))?;
+        let (name, now) = (self.workspace.clone(), service.clock.now());
+        if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
+            return Err(anyhow!("workspace {name:?} is not a name of 1 to 100 bytes"));
+        }
+        let workspace = service.store.write(move |tx| Box::pin(async move { workspace::open(tx, &name, now).await })).await?;
+        Ok((service, workspace))
+    }
+}
+
+pub fn default_directory(name: &str) -> anyhow::Result<PathBuf> {
+    let directories = directories::ProjectDirs::from("", "", name).ok_or_else(|| anyhow!("this system has no data folder; name one with --data DIR"))?;
+    Ok(directories.data_dir().to_owned())
+}
+
+pub fn busy(data: &Path, pid: u32) -> anyhow::Error {
+    anyhow!("another rapport process ({pid}) is writing to {}; try again when it has ended", data.display())
+}
+
+/// Takes the data directory if nobody has it.
+pub fn access(data: &Path) -> anyhow::Result<Access> {
+    std::fs::create_dir_all(data).with_context(|| format!("creating {}", data.display()))?;
+    let path = data.join("lock");
+    let mut file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).with_context(|| format!("opening {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => {
+            let mut lock = Lock { file };
+            lock.announce(None)?;
+            Ok(Access::Mine(lock))
+        }
+        Err(TryLockError::WouldBlock) => {
+            let mut content = String::new();
+            file.read_to_string(&mut content)?;
+            // Between taking the lock and writing to it a holder is nameless for a moment.
+            let holder = serde_json::from_str(&content).unwrap_or(Holder { pid: 0, address: None });
+            Ok(match holder.address {
+                Some(address) => Access::Served(address),
+                None => Access::Busy(holder.pid),
+            })
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("locking {}", path.display())),
+    }
+}
+
+impl Lock {
+    /// Says who holds the directory and where it is served.
+    pub fn announce(&mut self, address: Option<String>) -> anyhow::Result<()> {
+        let holder = serde_json::to_string(&Holder { pid: std::process::id(), address })?;
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(holder.as_bytes())?;
+        Ok(())
+    }
+}

@@ -1,0 +1,130 @@
+//! The command line. Every error is one sentence on stderr; exit 2 for wrong use, 1 for failure, 3 when an import
+//! rejected something.
+
+mod account;
+mod data;
+mod demo;
+mod eval;
+mod import;
+mod jobs;
+mod reindex;
+mod remote;
+mod search;
+mod serve;
+mod show;
+mod summarize;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use rapport::config::Config;
+
+/// The insight service behind a Customer 360 page: keeps every communication with a customer, finds it, summarizes it.
+#[derive(Debug, Parser)]
+#[command(name = "rapport", version, propagate_version = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  rapport demo                                     six made-up customers, served on http://127.0.0.1:7360
+  rapport import mail.mbox.gz --us ourco.com --discover-accounts
+  rapport search '\"price list\" discount -draft' --account acme.com
+  rapport account acme.com
+  rapport serve";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API and work jobs, in one process
+    Serve(serve::Options),
+    /// Load the shipped demo customers into a data directory of their own and serve them
+    Demo(demo::Options),
+    /// Take in files or folders: .eml, mbox, Maildir, .ndjson, each also .gz
+    Import(import::Options),
+    /// Search the whole history, like GET /v1/search
+    Search(search::Options),
+    /// Show an account's 360 profile
+    Account(account::Options),
+    /// Refresh an account's summary and show it
+    Summarize(summarize::Options),
+    /// Build the search index again from the store
+    Reindex(reindex::Options),
+    /// Show what waits, runs, or never worked
+    Jobs(jobs::Options),
+    /// Measure quality against labelled sets
+    Eval(eval::Options),
+}
+
+/// Where the data is, and whose.
+#[derive(Debug, Clone, Args)]
+struct Place {
+    /// Data directory [default: the platform's data folder for rapport]
+    #[arg(long, value_name = "DIR", env = "RAPPORT_DATA")]
+    data: Option<PathBuf>,
+    /// Workspace
+    #[arg(long, value_name = "NAME", default_value = "local", env = "RAPPORT_WORKSPACE")]
+    workspace: String,
+}
+
+/// Why a command ended badly.
+enum Failure {
+    /// The words of the command cannot be meant.
+    Usage(String),
+    Failed(anyhow::Error),
+    /// Something was rejected; each rejection was reported already.
+    Rejected,
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure::Failed(error.into())
+    }
+}
+
+type Outcome = Result<(), Failure>;
+
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    log();
+    let outcome = Config::read(|name| std::env::var(name).ok()).map_err(Failure::Usage).and_then(|config| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(dispatch(cli.command, config))
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => {
+            eprintln!("rapport: {message}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Failed(error)) => {
+            eprintln!("rapport: {error:#}");
+            ExitCode::from(1)
+        }
+        Err(Failure::Rejected) => ExitCode::from(3),
+    }
+}
+
+async fn dispatch(command: Command, config: Config) -> Outcome {
+    match command {
+        Command::Serve(options) => serve::run(options, config).await,
+        Command::Demo(options) => demo::run(options, config).await,
+        Command::Import(options) => import::run(options, config).await,
+        Command::Search(options) => search::run(options, config).await,
+        Command::Account(options) => account::run(options, config).await,
+        Command::Summarize(options) => summarize::run(options, config).await,
+        Command::Reindex(options) => reindex::run(options, config).await,
+        Command::Jobs(options) => jobs::run(options, config).await,
+        Command::Eval(options) => eval::run(options),
+    }
+}
+
+/// Logs to stderr as `RAPPORT_LOG` says (default `warn`), as JSON lines with `RAPPORT_LOG_FORMAT=json`.
+fn log() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("RAPPORT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let json = std::env::var("RAPPORT_LOG_FORMAT").is_ok_and(|format| format == "json");
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json { builder.json().init() } else { builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init() }
+}

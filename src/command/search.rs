@@ -1,0 +1,84 @@
+//! `rapport search`: the same answers as `GET /v1/search`.
+
+use anyhow::anyhow;
+use clap::Args;
+use rapport::config::Config;
+use rapport::index::query;
+use rapport::index::search::{Order, Request};
+use rapport::pipeline::search::search;
+use rapport::store::account;
+
+use super::show::{self, FAINT, HEADING};
+use super::{Failure, Outcome, Place};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  rapport search 'scanner outage'                  both words, best first
+  rapport search '\"price list\" -draft' --sort newest
+  rapport search 'renew* OR extension' --account acme.com --from 2026-01-01T00:00:00Z --json")]
+pub struct Options {
+    /// Words (all of them), "phrases", prefix*, OR, -not, parentheses
+    query: String,
+    #[command(flatten)]
+    place: Place,
+    /// In this account only
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+    /// At or after this time, e.g. 2026-01-01T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    from: Option<jiff::Timestamp>,
+    /// Before this time
+    #[arg(long, value_name = "TIME")]
+    to: Option<jiff::Timestamp>,
+    /// relevance or newest
+    #[arg(long, value_name = "ORDER", default_value = "relevance")]
+    sort: Order,
+    /// Hits shown, 1 to 100
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=100))]
+    limit: u16,
+    /// One JSON document on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(options: Options, config: Config) -> Outcome {
+    let query = query::parse(&options.query).map_err(|e| Failure::Usage(format!("the query cannot be read: {e}")))?;
+    if query == query::Query::All && options.account.is_none() && options.from.is_none() && options.to.is_none() {
+        return Err(Failure::Usage("the query is empty; give at least one word or a filter".to_owned()));
+    }
+    if let (Some(from), Some(to)) = (options.from, options.to)
+        && from >= to
+    {
+        return Err(Failure::Usage(format!("--from {from} is not before --to {to}")));
+    }
+    let (service, workspace, _lock) = options.place.open_to_read(config).await?;
+    let mut account = None;
+    if let Some(id) = &options.account {
+        let mut tx = service.store.read().await?;
+        let row = account::find(workspace, &mut tx, id).await?;
+        account = Some(row.ok_or_else(|| anyhow!("account {id:?} was not found"))?.number);
+    }
+    let request = Request {
+        account,
+        from: options.from,
+        to: options.to,
+        order: options.sort,
+        ..Request::newest(query, usize::from(options.limit))
+    };
+    let answer = search(&service, workspace, request).await?;
+    if options.json {
+        println!("{}", serde_json::to_string(&answer)?);
+        return Ok(());
+    }
+    for hit in &answer.hits {
+        let who = hit.speaker.as_deref().unwrap_or("-");
+        let account = hit.account_id.as_deref().unwrap_or("unmatched");
+        let subject = hit.subject.as_deref().unwrap_or("(no subject)");
+        anstream::println!("{HEADING}{}{HEADING:#}  {}", show::plain(subject), show::plain(&hit.id));
+        anstream::println!("{FAINT}{}  {}  {}  {}{FAINT:#}", show::time(hit.occurred_at), hit.r#type, show::plain(account), show::plain(who));
+        anstream::println!("  {}\n", show::snippet(&hit.snippet));
+    }
+    let shown = answer.hits.len() as u64;
+    eprintln!("{} of {} entries for: {}", show::number(shown), show::number(answer.total), answer.query);
+    Ok(())
+}

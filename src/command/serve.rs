@@ -1,0 +1,82 @@
+//! `rapport serve`: the API and the workers in one process.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use clap::Args;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use rapport::config::Config;
+use rapport::domain::WorkspaceId;
+use rapport::pipeline::Service;
+use rapport::serve::is_loopback;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::data::{Access, Lock, access, busy};
+use super::{Failure, Outcome, Place};
+
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    at: Listen,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Listen {
+    /// Address to listen on; only addresses of this machine, as there are no keys
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7360", env = "RAPPORT_LISTEN")]
+    listen: SocketAddr,
+}
+
+pub async fn run(options: Options, config: Config) -> Outcome {
+    options.at.check()?;
+    let data = options.place.directory()?;
+    let lock = match access(&data)? {
+        Access::Mine(lock) => lock,
+        Access::Served(address) => return Err(anyhow::anyhow!("{} is already served on http://{address}", data.display()).into()),
+        Access::Busy(pid) => return Err(busy(&data, pid).into()),
+    };
+    let listener = options.at.bind().await?;
+    let (service, workspace) = options.place.open_service(&data, config).await?;
+    serve(listener, service, workspace, lock).await
+}
+
+impl Listen {
+    /// Without keys, whoever can connect can read everything: only this machine may.
+    pub fn check(&self) -> Result<(), Failure> {
+        if is_loopback(&self.listen) {
+            return Ok(());
+        }
+        let message = format!("{} can be reached from other machines, and there is no key to ask them for; use a loopback address such as 127.0.0.1:7360", self.listen);
+        Err(Failure::Usage(message))
+    }
+
+    pub async fn bind(&self) -> anyhow::Result<TcpListener> {
+        TcpListener::bind(self.listen).await.with_context(|| format!("listening on {}; is another server there?", self.listen))
+    }
+}
+
+/// Serves until SIGTERM or SIGINT; a second signal ends at once.
+pub async fn serve(listener: TcpListener, service: Service, workspace: WorkspaceId, mut lock: Lock) -> Outcome {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let metrics = recorder.handle();
+    let _ = metrics::set_global_recorder(recorder);
+    let address = listener.local_addr()?;
+    lock.announce(Some(address.to_string()))?;
+    let stop = CancellationToken::new();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let on_signal = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        on_signal.cancel();
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        std::process::exit(1);
+    });
+    println!("listening on http://{address}");
+    rapport::serve::run(listener, service, workspace, metrics, stop).await?;
+    drop(lock);
+    Ok(())
+}
