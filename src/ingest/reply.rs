@@ -176,8 +176,16 @@ fn mark_own_blocks(lines: &[Line], kinds: &mut [SpanKind]) {
             continue;
         }
         let end = (at..lines.len()).find(|&i| kinds[i] == SpanKind::Quoted).unwrap_or(lines.len());
+        // What holds no word after a quotation is the rest of it.
+        let wordless = !(at..end).any(|i| lines[i].text.contains(char::is_alphanumeric));
+        if wordless && at > 0 {
+            kinds[at..end].fill(SpanKind::Quoted);
+            at = end;
+            continue;
+        }
         // Between two quoted stretches of an inline reply nobody signs.
-        let may_close = end == lines.len() || !is_quote_line(lines[end].text);
+        let goes_on = (end..lines.len()).any(|i| kinds[i] != SpanKind::Quoted && lines[i].text.contains(char::is_alphanumeric));
+        let may_close = end == lines.len() || !is_quote_line(lines[end].text) || !goes_on;
         mark_own_block(lines, kinds, at, end, may_close);
         at = end;
     }
@@ -238,7 +246,8 @@ const DISCLAIMER_PHRASES: &[&str] = &[
 /// The lines of the signature at the end of `start..end`, if there is one.
 fn signature_in(lines: &[Line], start: usize, end: usize) -> Option<(usize, usize)> {
     // The standard delimiter, also without its trailing blank and glued to a name.
-    if let Some(at) = (start..end).find(|&i| is_delimiter(lines[i].text)) {
+    let drawn = |i: usize| is_drawn_line(lines[i].text) && i + 1 < end && is_name(lines[i + 1].text);
+    if let Some(at) = (start..end).find(|&i| is_delimiter(lines[i].text) || drawn(i)) {
         let from = closing_before(lines, start, at).unwrap_or(at);
         return Some((from, end));
     }
@@ -268,6 +277,12 @@ fn is_delimiter(text: &str) -> bool {
     trimmed == "--" || trimmed == "—" || (trimmed.starts_with("--") && is_name(trimmed.trim_start_matches('-')))
 }
 
+/// A line drawn above a signature.
+fn is_drawn_line(text: &str) -> bool {
+    let text = text.trim();
+    text.chars().count() >= 5 && text.chars().all(|c| matches!(c, '-' | '—' | '–' | '_' | '*' | '=' | '~'))
+}
+
 static DEVICE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^(sent (from|via|using) (my |the |mail for |outlook|yahoo|proton|samsung)|get outlook for|von meinem .* gesendet)")
         .expect("the pattern is a constant")
@@ -275,8 +290,14 @@ static DEVICE: LazyLock<Regex> = LazyLock::new(|| {
 
 /// A closing formula alone on its line. One that says what the thanks are for is part of the text.
 fn is_closing(text: &str) -> bool {
-    let trimmed = text.trim();
-    trimmed.chars().count() <= 60 && CLOSING.is_match(trimmed)
+    // A backslash at the end is a line break of Markdown.
+    let trimmed = text.trim().trim_end_matches('\\').trim_end();
+    if trimmed.chars().count() > 60 {
+        return false;
+    }
+    // `Regards, Kevin` on one line closes too.
+    let signed = trimmed.split_once(',').is_some_and(|(formula, name)| CLOSING.is_match(formula) && is_name(name));
+    CLOSING.is_match(trimmed) || signed
 }
 
 static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
@@ -288,7 +309,7 @@ static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
           | all\s+the\s+best | take\s+care | have\s+a\s+(nice|great|good)\s+(day|weekend|week|evening)
           | mit\s+freundlichen\s+gr(ü|u|ue)(ß|ss)en | (viele|beste|liebe|freundliche)\s+gr(ü|u|ue)(ß|ss)e | mfg | lg | vg | tsch(ü|ue)ss | from | talk\s+soon | speak\s+soon )
           ( \s+ (again | in\s+advance | so\s+much | very\s+much | a\s+lot | a\s+million | and | best | kind | warm | regards | you | all | for\s+your\s+time | everyone | everybody | team | guys | thanks ) )*
-          \s* [,.!;:-]* \s* )
+          \s* [,.!;:…-]* \s* )
         ( (\&|\+|/|and|,)? \s* (best|kind|warm)? \s* (regards|wishes|thanks|cheers)? \s* [,.!]* )
         $",
     )
@@ -354,18 +375,52 @@ fn is_prose(text: &str) -> bool {
     words > 9 || (words > 4 && text.ends_with(['.', '?', '!'])) || text.ends_with('?')
 }
 
-/// A name, perhaps with the company below it, alone at the end of the text.
+/// A name alone at the end of the text, with what belongs to it: company, title, addresses and numbers.
 fn name_at_end(lines: &[Line], start: usize, last: usize) -> Option<usize> {
-    let paragraph = (start..=last).rev().take_while(|&i| !lines[i].is_blank()).last()?;
-    // The whole own text being one short line is an answer ("Yes"), not a name.
-    let something_before = (start..paragraph).any(|i| !lines[i].is_blank());
-    let glued = paragraph < last && ends_sentence(lines[last - 1].text) && is_name(lines[last].text);
-    if glued {
+    let paragraph = paragraph_start(lines, start, last);
+    if paragraph < last && (ends_sentence(lines[last - 1].text) || LAST_WORDS.is_match(lines[last - 1].text.trim())) && is_titled_name(lines[last].text) {
         return Some(last);
     }
-    let count = last - paragraph + 1;
-    let all_names = count <= 3 && is_name(lines[paragraph].text) && (paragraph..=last).all(|i| !is_prose(lines[i].text.trim()));
-    (something_before && all_names).then_some(paragraph)
+    // With an address or number in it, the block may reach over several paragraphs.
+    let mut block = paragraph;
+    while block > start && last - block <= 12 {
+        let Some(above) = (start..block).rev().find(|&i| !lines[i].is_blank()) else { break };
+        let above = paragraph_start(lines, start, above);
+        if !(above..block).all(|i| is_contact_line(lines[i].text)) {
+            break;
+        }
+        block = above;
+    }
+    let lines_of = |from: usize| lines[from..=last].iter().filter(|line| !line.is_blank());
+    let has_contact = lines_of(block).any(|line| CONTACT.is_match(line.text));
+    let from = if has_contact { block } else { paragraph };
+    let fits = lines_of(from).all(|line| is_contact_line(line.text)) && (has_contact || lines_of(from).count() <= 3);
+    // The whole own text being one short line is an answer ("Yes"), not a name.
+    let something_before = (start..from).any(|i| !lines[i].is_blank());
+    (something_before && fits && is_titled_name(lines[from].text)).then_some(from)
+}
+
+fn paragraph_start(lines: &[Line], start: usize, at: usize) -> usize {
+    (start..=at).rev().take_while(|&i| !lines[i].is_blank()).last().unwrap_or(at)
+}
+
+/// A short line as in a signature: a name, a company, a title, an address, a number.
+fn is_contact_line(text: &str) -> bool {
+    let text = text.trim();
+    text.is_empty() || CONTACT.is_match(text) || (!is_prose(text) && text.split_whitespace().count() <= 6 && text.starts_with(|c: char| c.is_uppercase() || c.is_numeric()))
+}
+
+static CONTACT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^\W*(https?://\S+|www\.\S+|\S+@\S+\.\S+|((tel|cell|phone|mobile|fax|office|direct|m|t|p|linkedin|skype|web|email|e-mail)\W.*)|[+(]?\d[\d\s().+/-]{5,})\W*$").expect("the pattern is a constant")
+});
+
+/// What people write last before their name, without a full stop.
+static LAST_WORDS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)^(hope (this|that|it) helps|hth|let me know|good luck|enjoy|have fun)\W*$").expect("the pattern is a constant"));
+
+/// A name, perhaps with a degree or call sign behind a comma.
+fn is_titled_name(text: &str) -> bool {
+    is_name(text) || text.split_once(',').is_some_and(|(name, title)| is_name(name) && title.split_whitespace().count() <= 3 && title.len() <= 25)
 }
 
 fn ends_sentence(text: &str) -> bool {
@@ -374,7 +429,7 @@ fn ends_sentence(text: &str) -> bool {
 
 /// One to four words, each like a name or an initial, none a common answer.
 fn is_name(text: &str) -> bool {
-    let text = text.trim().trim_start_matches(['-', '~', '–', '—', ' ', '/', '*']).trim_end_matches(['.', ',', '*']).trim();
+    let text = text.trim().trim_start_matches(['-', '~', '–', '—', ' ', '/', '*']).trim_end_matches(['.', ',', '*', '\\', ' ']).trim();
     let words: Vec<_> = text.split_whitespace().collect();
     let name_like = |word: &&str| {
         let mut letters = word.chars();
