@@ -64,6 +64,7 @@ CREATE TABLE account_domain (
     account_id   TEXT NOT NULL,
     PRIMARY KEY (workspace_id, domain, account_id)
 );
+CREATE INDEX account_domain_by_account ON account_domain (workspace_id, account_id, domain);
 
 -- Addresses of contacts and team members.
 CREATE TABLE person_address (
@@ -74,7 +75,7 @@ CREATE TABLE person_address (
     account_id   TEXT,
     PRIMARY KEY (workspace_id, address, kind, id)
 );
-CREATE INDEX person_address_by_person ON person_address (workspace_id, kind, id);
+CREATE INDEX person_address_by_person ON person_address (workspace_id, id, kind, address, account_id);
 
 -- The timeline.
 CREATE TABLE entry (
@@ -121,11 +122,11 @@ CREATE TABLE entry_count (
 
 -- Who took part in an entry: an address, or `~name` of somebody without one.
 CREATE TABLE participant (
+    workspace_id BIGINT NOT NULL,
     number       BIGINT NOT NULL,
     person       TEXT NOT NULL,
-    workspace_id BIGINT NOT NULL,
     domain       TEXT,                      -- the registrable one
-    PRIMARY KEY (number, person)
+    PRIMARY KEY (workspace_id, number, person)
 );
 CREATE INDEX participant_by_person ON participant (workspace_id, person, number);
 CREATE INDEX participant_by_domain ON participant (workspace_id, domain, number);
@@ -146,11 +147,11 @@ CREATE INDEX mail_by_subject ON mail (workspace_id, subject_key, occurred_at);
 
 -- The mails a mail answers, nearest first.
 CREATE TABLE mail_reference (
+    workspace_id BIGINT NOT NULL,
     number       BIGINT NOT NULL,
     position     BIGINT NOT NULL,
-    workspace_id BIGINT NOT NULL,
     message_id   TEXT NOT NULL,
-    PRIMARY KEY (number, position)
+    PRIMARY KEY (workspace_id, number, position)
 );
 CREATE INDEX mail_reference_by_message_id ON mail_reference (workspace_id, message_id);
 

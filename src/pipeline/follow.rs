@@ -165,7 +165,15 @@ impl Follower {
         while !stop.is_cancelled() {
             let index = self.live.current();
             let after = *self.live.indexed.borrow();
-            let Some((changes, sequence)) = self.handle.block_on(next_changes(&self.store, after))? else { return Ok(()) };
+            let (changes, sequence) = self.handle.block_on(next_changes(&self.store, after))?;
+            if sequence == after {
+                return Ok(());
+            }
+            if changes.is_empty() {
+                // What changed was no entry: there is nothing to commit, and searches see all there is.
+                self.live.indexed.send_replace(sequence);
+                continue;
+            }
             let writer = match &mut self.writer {
                 Some(writer) => writer,
                 none => none.insert(Writer::new(&index, self.live.memory)?),
@@ -183,11 +191,11 @@ impl Follower {
     }
 }
 
-/// The next changes to the index and the sequence number they reach; none when it is up to date.
-async fn next_changes(store: &Store, after: i64) -> Result<Option<(Vec<Change>, i64)>> {
+/// The next changes to the index and the sequence number they reach; no changes when it is up to date.
+async fn next_changes(store: &Store, after: i64) -> Result<(Vec<Change>, i64)> {
     let mut tx = store.read().await?;
     let log = change::entries_after(&mut tx, after, BATCH).await?;
-    let Some(last) = log.last() else { return Ok(None) };
+    let Some(last) = log.last() else { return Ok((Vec::new(), change::last(&mut tx).await?)) };
     let sequence = last.sequence;
     // Several changes of one entry are one: its present state. What was added here is not in the index yet.
     let mut numbers: BTreeMap<(WorkspaceId, i64), bool> = BTreeMap::new();
@@ -226,7 +234,7 @@ async fn next_changes(store: &Store, after: i64) -> Result<Option<(Vec<Change>, 
             }
         }
     }
-    Ok(Some((changes, sequence)))
+    Ok((changes, sequence))
 }
 
 /// Builds the index from one snapshot of the store, beside the old one, and puts it in its place.

@@ -187,7 +187,7 @@ pub async fn update(workspace: WorkspaceId, tx: &mut Tx, before: &Stored, new: &
         .bind(micros(e.occurred_at)).bind(e.subject.as_deref()).bind(&e.body).bind(details(e)).bind(json(&new.spans))
         .bind(json(&new.flags)).bind(i64::from(e.is_internal())).bind(i64::from(is_communication(e, new.spans))).bind(e.thread_id.as_deref()).bind(e.deal_id.as_deref())
         .bind(new.unmatched_domain).bind(new.updated_at.map(micros)).bind(new.content_hash).bind(new.sequence).execute(c).await?.rows_affected());
-    on!(tx, c => sqlx::query("DELETE FROM participant WHERE number = $2 AND workspace_id = $1")
+    on!(tx, c => sqlx::query("DELETE FROM participant WHERE workspace_id = $1 AND number = $2")
         .bind(workspace.0).bind(before.number).execute(c).await?.rows_affected());
     insert_participants(workspace, tx, before.number, e).await?;
     count(workspace, tx, before.entry.account_id.as_deref(), before.entry.r#type, -1, new.received_at).await?;
@@ -311,7 +311,7 @@ macro_rules! push_filter {
             $query.push(" AND occurred_at < ").push_bind(micros(to));
         }
         if let Some(people) = &$filter.people {
-            $query.push(" AND EXISTS (SELECT 1 FROM participant p WHERE p.number = entry.number AND p.person IN (");
+            $query.push(" AND EXISTS (SELECT 1 FROM participant p WHERE p.workspace_id = entry.workspace_id AND p.number = entry.number AND p.person IN (");
             let mut list = $query.separated(", ");
             list.push_bind("");
             for person in people {
@@ -378,10 +378,13 @@ pub async fn changed_after(workspace: WorkspaceId, tx: &mut Tx, account_id: &str
     Ok(count)
 }
 
-/// Ids and content hashes of an account's entries.
+/// Ids and content hashes of an account's entries, sorted. (Sorted here: asked for an order, SQLite would walk the index
+/// of all ids of the workspace.)
 pub async fn hashes(workspace: WorkspaceId, tx: &mut Tx, account_id: &str) -> Result<Vec<(String, String)>> {
-    Ok(on!(tx, c => sqlx::query_as("SELECT id, content_hash FROM entry WHERE workspace_id = $1 AND account_id = $2 ORDER BY id")
-        .bind(workspace.0).bind(account_id).fetch_all(c).await?))
+    let mut hashes: Vec<(String, String)> = on!(tx, c => sqlx::query_as("SELECT id, content_hash FROM entry WHERE workspace_id = $1 AND account_id = $2")
+        .bind(workspace.0).bind(account_id).fetch_all(c).await?);
+    hashes.sort_unstable();
+    Ok(hashes)
 }
 
 /// Every id in the workspace's timeline, to compare with the index.

@@ -104,9 +104,9 @@ pub async fn with_message_id(workspace: WorkspaceId, tx: &mut Tx, message_id: &s
 pub async fn answered_account(workspace: WorkspaceId, tx: &mut Tx, number: i64) -> Result<Option<String>> {
     let row: Option<(String,)> = on!(tx, c => sqlx::query_as(
         "SELECT e.account_id FROM mail_reference r
-         JOIN mail m ON m.workspace_id = r.workspace_id AND m.message_id = r.message_id
-         JOIN entry e ON e.number = m.number
-         WHERE r.number = $2 AND r.workspace_id = $1 AND e.account_id IS NOT NULL AND e.number <> $2
+         CROSS JOIN mail m CROSS JOIN entry e
+         WHERE r.workspace_id = $1 AND r.number = $2 AND m.workspace_id = r.workspace_id AND m.message_id = r.message_id
+           AND e.number = m.number AND e.account_id IS NOT NULL AND e.number <> $2
          ORDER BY r.position, e.id LIMIT 1")
         .bind(workspace.0).bind(number).fetch_optional(c).await?);
     Ok(row.map(|(account_id,)| account_id))
@@ -114,14 +114,16 @@ pub async fn answered_account(workspace: WorkspaceId, tx: &mut Tx, number: i64) 
 
 /// Mails that answer this one, directly or further up their references, and have no account but by the thread.
 pub async fn answers_without_own_account(workspace: WorkspaceId, tx: &mut Tx, number: i64) -> Result<Vec<i64>> {
+    // CROSS JOIN keeps SQLite from walking all references first; sorted here for the same reason.
     let rows: Vec<(i64,)> = on!(tx, c => sqlx::query_as(
-        "SELECT DISTINCT r.number FROM mail m
-         JOIN mail_reference r ON r.workspace_id = m.workspace_id AND r.message_id = m.message_id
-         JOIN entry e ON e.number = r.number
-         WHERE m.number = $2 AND m.workspace_id = $1 AND r.number <> $2 AND (e.rule IS NULL OR e.rule = 'thread')
-         ORDER BY r.number")
+        "SELECT r.number FROM mail m CROSS JOIN mail_reference r CROSS JOIN entry e
+         WHERE m.number = $2 AND m.workspace_id = $1 AND r.workspace_id = m.workspace_id AND r.message_id = m.message_id
+           AND e.number = r.number AND r.number <> $2 AND (e.rule IS NULL OR e.rule = 'thread')")
         .bind(workspace.0).bind(number).fetch_all(c).await?);
-    Ok(rows.into_iter().map(|(number,)| number).collect())
+    let mut numbers: Vec<i64> = rows.into_iter().map(|(number,)| number).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    Ok(numbers)
 }
 
 /// Who wrote a mail, and why it counts as automatic if it does.

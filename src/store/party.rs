@@ -92,7 +92,7 @@ pub async fn set_addresses(
 
 /// The addresses of the contact or team member with this id.
 pub async fn addresses_of(workspace: WorkspaceId, tx: &mut Tx, id: &str) -> Result<Vec<String>> {
-    let rows: Vec<(String,)> = on!(tx, c => sqlx::query_as("SELECT address FROM person_address WHERE workspace_id = $1 AND id = $2 ORDER BY address")
+    let rows: Vec<(String,)> = on!(tx, c => sqlx::query_as("SELECT address FROM person_address WHERE workspace_id = $1 AND id = $2 AND kind IN ('contact', 'team_member') ORDER BY address")
         .bind(workspace.0).bind(id).fetch_all(c).await?);
     Ok(rows.into_iter().map(|(address,)| address).collect())
 }

@@ -73,8 +73,8 @@ pub async fn by_subject(workspace: WorkspaceId, tx: &mut Tx, mail: &BySubject<'_
         "SELECT DISTINCT e.thread_id FROM mail m JOIN entry e ON e.number = m.number
          WHERE m.workspace_id = $1 AND m.subject_key = $2 AND m.number <> $3 AND e.thread_id IS NOT NULL
            AND ((m.occurred_at BETWEEN $4 - $5 AND $4 AND $6 = 1) OR (m.occurred_at BETWEEN $4 AND $4 + $5 AND m.is_reply = 1))
-           AND EXISTS (SELECT 1 FROM participant p JOIN participant q ON q.person = p.person
-                       WHERE p.number = m.number AND q.number = $3)
+           AND EXISTS (SELECT 1 FROM participant p JOIN participant q ON q.workspace_id = p.workspace_id AND q.person = p.person
+                       WHERE p.workspace_id = m.workspace_id AND p.number = m.number AND q.number = $3)
          LIMIT 20")
         .bind(workspace.0).bind(mail.subject_key).bind(mail.number).bind(at).bind(window).bind(i64::from(mail.is_reply))
         .fetch_all(c).await?);
