@@ -43,19 +43,6 @@ impl Place {
         }
     }
 
-    /// Opens the data directory to write.
-    pub async fn open(&self, config: Config) -> anyhow::Result<(Service, WorkspaceId, Lock)> {
-        let data = self.directory()?;
-        match access(&data)? {
-            Access::Mine(lock) => {
-                let (service, workspace) = self.open_service(&data, config).await?;
-                Ok((service, workspace, lock))
-            }
-            Access::Served(address) => Err(anyhow!("{} is served on http://{address}; stop that server first", data.display())),
-            Access::Busy(pid) => Err(busy(&data, pid)),
-        }
-    }
-
     /// Opens the data directory to read, beside whoever writes to it.
     pub async fn open_to_read(&self, config: Config) -> anyhow::Result<(Service, WorkspaceId, Option<Lock>)> {
         let data = self.directory()?;

@@ -524,11 +524,6 @@ impl Progress {
         Progress { bar, items: Arc::new(AtomicU64::new(0)), started: Instant::now() }
     }
 
-    /// A bar for nobody.
-    pub fn hidden() -> Progress {
-        Progress { bar: ProgressBar::hidden(), items: Arc::new(AtomicU64::new(0)), started: Instant::now() }
-    }
-
     fn items(&self, items: u64) {
         self.items.store(items, Ordering::Relaxed);
         let rate = items as f64 / self.started.elapsed().as_secs_f64().max(0.001);

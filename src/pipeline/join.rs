@@ -46,7 +46,7 @@ pub async fn ask(workspace: WorkspaceId, tx: &mut Tx, addresses: &[String], doma
 /// Looks at the next mails of a join; returns where to go on, or none when done.
 pub async fn step(workspace: WorkspaceId, tx: &mut Tx, join: &Join, config: &Config, now: Timestamp) -> Result<Option<Join>> {
     let numbers = entry::with_parties(workspace, tx, join.address.as_deref(), join.domain.as_deref(), join.after, BATCH).await?;
-    let mut asked = Asked::new();
+    let mut asked = Asked::default();
     for &number in &numbers {
         settle(workspace, tx, number, &mut asked, config, now).await?;
     }
@@ -74,7 +74,8 @@ async fn settle_one(workspace: WorkspaceId, tx: &mut Tx, number: i64, asked: &mu
     let addresses: Vec<&Address> = author.iter().chain(&recipients).collect();
     let parties = party::known(workspace, tx, &addresses).await?;
     let mut entry = stored.entry.clone();
-    let owned = place(workspace, tx, &mut entry, number, &parties, author.as_ref(), &recipients).await?;
+    let references = mail::references(workspace, tx, number).await?;
+    let owned = place(workspace, tx, &mut entry, &references, &parties, author.as_ref(), &recipients).await?;
     if entry == stored.entry && stored.rule.as_deref() == owned.rule.map(Rule::as_str) {
         return Ok(false);
     }
@@ -120,12 +121,12 @@ pub struct Owned {
     pub unmatched_domain: Option<String>,
 }
 
-/// Sets side, type and account of a mail. Its references are stored already, so that the thread can answer for ours.
+/// Sets side, type and account of a mail; `references` are the mails it answers, nearest first.
 pub async fn place(
     workspace: WorkspaceId,
     tx: &mut Tx,
     entry: &mut Entry,
-    number: i64,
+    references: &[String],
     parties: &Parties,
     author: Option<&Address>,
     recipients: &[Address],
@@ -138,7 +139,7 @@ pub async fn place(
     };
     let mut owner = owner::owner(parties, author, recipients);
     if owner.is_none() && ours {
-        owner = mail::answered_account(workspace, tx, number).await?.map(|account| (account, Rule::Thread));
+        owner = mail::answered_account(workspace, tx, references).await?.map(|account| (account, Rule::Thread));
     }
     let unmatched_domain = match owner {
         Some(_) => None,

@@ -70,7 +70,7 @@ pub async fn records(service: &Service, workspace: WorkspaceId, items: Vec<std::
     let outcomes = service.store.write(move |tx| {
         Box::pin(async move {
             let mut outcomes = Vec::with_capacity(items.len());
-            let mut asked = Asked::new();
+            let mut asked = Asked::default();
             for item in items {
                 outcomes.push(match item {
                     Ok(version) => take(workspace, tx, &version, &mut asked, &config, now).await?,
@@ -480,6 +480,10 @@ fn raw_hash(raw: &[u8]) -> String {
 struct Batch<'a> {
     workspace: WorkspaceId,
     parties: Parties,
+    /// Numbers of mails that are in the timeline.
+    present: HashMap<String, i64>,
+    /// Mails that were deleted: they do not come back.
+    deleted: HashSet<String>,
     origin: &'a Origin,
     config: &'a Config,
     asked: Asked,
@@ -495,8 +499,11 @@ impl<'a> Batch<'a> {
         config: &'a Config,
         now: Timestamp,
     ) -> Result<Batch<'a>> {
-        let mails = items.iter().filter_map(|item| if let Item::New(parsed) = item { Some(&parsed.mail) } else { None });
-        let addresses: HashSet<&Address> = mails.flat_map(|mail| mail.author.iter().chain(&mail.recipients)).collect();
+        let mails: Vec<&Mail> = items.iter().filter_map(|item| if let Item::New(parsed) = item { Some(&*parsed.mail) } else { None }).collect();
+        let ids: Vec<&str> = mails.iter().map(|mail| mail.entry.id.as_str()).collect();
+        let present = entry::numbers_of(workspace, tx, &ids).await?;
+        let deleted = record::deleted(workspace, tx, Kind::Entry, &ids).await?;
+        let addresses: HashSet<&Address> = mails.iter().flat_map(|mail| mail.author.iter().chain(&mail.recipients)).collect();
         let mut parties = Parties::default();
         // Databases limit the values of one statement.
         for some in addresses.into_iter().collect::<Vec<_>>().chunks(2_000) {
@@ -509,34 +516,36 @@ impl<'a> Batch<'a> {
         if parties.us_domains.is_empty() {
             parties.us_domains = workspaces::us_domains(workspace, tx).await?;
         }
-        Ok(Batch { workspace, parties, origin, config, asked: Asked::new(), now })
+        Ok(Batch { workspace, parties, present, deleted, origin, config, asked: Asked::default(), now })
     }
 
     async fn take(&mut self, tx: &mut Tx, parsed: Parsed) -> Result<Outcome> {
         let (workspace, now) = (self.workspace, self.now);
         let mail = *parsed.mail;
         let id = mail.entry.id.clone();
-        if let Some(number) = entry::number(workspace, tx, &id).await? {
+        if let Some(&number) = self.present.get(&id) {
             mail::add_provenance(workspace, tx, number, &self.origin.source, &parsed.hash, now).await?;
             return Ok(Outcome::of(Status::Unchanged, Kind::Entry, &id, None));
         }
-        if record::find(workspace, tx, Kind::Entry, &id).await?.is_some_and(|tombstone| tombstone.is_deleted()) {
+        if self.deleted.contains(&id) {
             return Ok(Outcome::of(Status::Unchanged, Kind::Entry, &id, None));
         }
         if self.origin.discover_accounts {
             self.discover(tx, &mail).await?;
         }
 
-        let change = NewChange { what: "entry", id: &id, number: None, account_id: None, action: Action::Added };
+        let mut entry = mail.entry;
+        let owned = join::place(workspace, tx, &mut entry, &mail.references, &self.parties, mail.author.as_ref(), &mail.recipients).await?;
+        let change = NewChange { what: "entry", id: &id, number: None, account_id: entry.account_id.as_deref(), action: Action::Added };
         let number = change::append(workspace, tx, change, now).await?;
-        let subject = mail.entry.subject.as_deref().unwrap_or_default();
+        let subject = entry.subject.as_deref().unwrap_or_default();
         let subject_key = thread::subject_key(subject);
         let is_reply = mail.references.is_empty() && thread::is_reply(subject);
         let new = mail::New {
             number,
             message_id: mail.message_id.as_deref(),
             subject_key: subject_key.as_deref(),
-            occurred_at: mail.entry.occurred_at,
+            occurred_at: entry.occurred_at,
             is_reply,
             author: mail.author.as_ref().map(Address::as_str),
             automatic: mail.automatic.map(|a| a.as_str()),
@@ -546,8 +555,6 @@ impl<'a> Batch<'a> {
         mail::insert(workspace, tx, &new).await?;
         mail::add_provenance(workspace, tx, number, &self.origin.source, &parsed.hash, now).await?;
 
-        let mut entry = mail.entry;
-        let owned = join::place(workspace, tx, &mut entry, number, &self.parties, mail.author.as_ref(), &mail.recipients).await?;
         let own_id = mail.message_id.as_deref().unwrap_or(&id);
         let named: Vec<(&str, String)> = std::iter::once(own_id).chain(mail.references.iter().map(String::as_str)).map(|m| (m, thread::id_of(m))).collect();
         entry.thread_id = Some(threads::join(workspace, tx, &named).await?.0);
@@ -572,7 +579,6 @@ impl<'a> Batch<'a> {
             content_hash: &content_hash,
         })
         .await?;
-        change::set_account(workspace, tx, number, entry.account_id.as_deref()).await?;
 
         if let Some(subject_key) = &subject_key {
             self.join_by_subject(tx, &entry, number, subject_key, is_reply).await?;
@@ -584,6 +590,7 @@ impl<'a> Batch<'a> {
                 join::settle(workspace, tx, answer, &mut self.asked, self.config, now).await?;
             }
         }
+        self.present.insert(id.clone(), number);
         Ok(Outcome { unmatched: entry.account_id.is_none(), ..Outcome::of(Status::Added, Kind::Entry, &id, Some(number)) })
     }
 

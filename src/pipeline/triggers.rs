@@ -23,8 +23,14 @@ pub struct Refresh {
     pub force: bool,
 }
 
-/// Accounts whose first summary this transaction has asked for already.
-pub type Asked = HashSet<String>;
+/// What a transaction knows of accounts already, so that it asks once.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// Their first summary was asked for.
+    first: HashSet<String>,
+    /// They have a summary.
+    summarized: HashSet<String>,
+}
 
 /// Asks for a refresh if this entry, new to the account, is a reason for one.
 pub async fn on_entry(
@@ -38,13 +44,17 @@ pub async fn on_entry(
     now: Timestamp,
 ) -> Result<()> {
     let Some(account_id) = entry.account_id.as_deref() else { return Ok(()) };
-    let mut cause = None;
-    if !asked.contains(account_id) && !summary::exists(workspace, tx, account_id).await? {
-        asked.insert(account_id.to_owned());
-        cause = Some(Cause { trigger: Trigger::First, entry_id: Some(entry.id.clone()), detail: None });
-    }
-    if asked.contains(account_id) && cause.is_none() {
+    if asked.first.contains(account_id) {
         return Ok(());
+    }
+    let mut cause = None;
+    if !asked.summarized.contains(account_id) {
+        if summary::exists(workspace, tx, account_id).await? {
+            asked.summarized.insert(account_id.to_owned());
+        } else {
+            asked.first.insert(account_id.to_owned());
+            cause = Some(Cause { trigger: Trigger::First, entry_id: Some(entry.id.clone()), detail: None });
+        }
     }
     if cause.is_none() && entry.r#type == EntryType::DealStageChange {
         cause = Some(Cause { trigger: Trigger::DealStageChange, entry_id: Some(entry.id.clone()), detail: Some(entry.body.clone()) });

@@ -45,15 +45,6 @@ pub async fn append(workspace: WorkspaceId, tx: &mut Tx, change: NewChange<'_>, 
     Ok(sequence)
 }
 
-/// Names the account of a change whose entry found it only after the number was handed out.
-pub async fn set_account(workspace: WorkspaceId, tx: &mut Tx, sequence: i64, account_id: Option<&str>) -> Result<()> {
-    if account_id.is_some() {
-        on!(tx, c => sqlx::query("UPDATE change SET account_id = $3 WHERE workspace_id = $1 AND sequence = $2")
-            .bind(workspace.0).bind(sequence).bind(account_id).execute(c).await?.rows_affected());
-    }
-    Ok(())
-}
-
 /// The next changes of entries in all workspaces after `sequence`, oldest first: what the index follows.
 pub async fn entries_after(tx: &mut Tx, sequence: i64, limit: i64) -> Result<Vec<Change>> {
     Ok(on!(tx, c => sqlx::query_as(

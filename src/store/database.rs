@@ -9,6 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{Postgres, Sqlite, Transaction};
 use tokio::sync::watch;
 
+use super::entry::Tally;
 use super::writer::Writer;
 use super::{Result, StoreError};
 
@@ -48,6 +49,8 @@ pub struct Tx {
     pub(super) inner: Inner,
     /// The last sequence number handed out inside, 0 when none was.
     pub(super) sequence: i64,
+    /// Entries that came and went, counted once at the end of each caller's work.
+    pub(super) tally: Tally,
 }
 
 pub(super) enum Inner {
@@ -161,7 +164,7 @@ impl Pool {
             Pool::Sqlite(pool) => Inner::Sqlite(pool.begin().await?),
             Pool::Pg(pool) => Inner::Pg(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?),
         };
-        Ok(Tx { inner, sequence: 0 })
+        Ok(Tx { inner, sequence: 0, tally: Tally::default() })
     }
 
     pub(super) async fn begin_write(&self) -> Result<Tx> {
@@ -170,7 +173,7 @@ impl Pool {
             Pool::Sqlite(pool) => Inner::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
             Pool::Pg(pool) => Inner::Pg(pool.begin().await?),
         };
-        Ok(Tx { inner, sequence: 0 })
+        Ok(Tx { inner, sequence: 0, tally: Tally::default() })
     }
 
     pub(super) async fn close(&self) {

@@ -1,6 +1,6 @@
 //! The timeline: entries with their spans, counts and participants.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
@@ -116,7 +116,6 @@ fn is_communication(entry: &Entry, spans: &[Span]) -> bool {
 /// Stores a new entry with its participants, and counts it.
 pub async fn insert(workspace: WorkspaceId, tx: &mut Tx, new: &New<'_>) -> Result<()> {
     let e = new.entry;
-    account::number(workspace, tx, e.account_id.as_deref().unwrap_or_default()).await?;
     on!(tx, c => sqlx::query(
         "INSERT INTO entry (number, workspace_id, id, account_id, rule, type, occurred_at, subject, body, details, spans, flags, internal,
                             communication, thread_id, deal_id, origin, unmatched_domain, updated_at, received_at, content_hash, sequence)
@@ -127,7 +126,8 @@ pub async fn insert(workspace: WorkspaceId, tx: &mut Tx, new: &New<'_>) -> Resul
         .bind(new.origin).bind(new.unmatched_domain).bind(new.updated_at.map(micros)).bind(micros(new.received_at))
         .bind(new.content_hash).bind(new.sequence).execute(c).await?.rows_affected());
     insert_participants(workspace, tx, new.number, e).await?;
-    count(workspace, tx, e.account_id.as_deref(), e.r#type, 1, new.received_at).await
+    count(workspace, tx, e.account_id.as_deref(), e.r#type, 1, new.received_at);
+    Ok(())
 }
 
 async fn insert_participants(workspace: WorkspaceId, tx: &mut Tx, number: i64, entry: &Entry) -> Result<()> {
@@ -159,25 +159,43 @@ pub fn people(entry: &Entry) -> BTreeSet<(String, Option<String>)> {
         .collect()
 }
 
-/// Adds to the count of a type, and brings the account's last activity up to date.
-async fn count(workspace: WorkspaceId, tx: &mut Tx, account_id: Option<&str>, r#type: EntryType, by: i64, now: Timestamp) -> Result<()> {
-    on!(tx, c => sqlx::query(
-        "INSERT INTO entry_count (workspace_id, account_id, type, count) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (workspace_id, account_id, type) DO UPDATE SET count = entry_count.count + excluded.count")
-        .bind(workspace.0).bind(account_id.unwrap_or_default()).bind(r#type.as_str()).bind(by).execute(c).await?.rows_affected());
-    let Some(account_id) = account_id else { return Ok(()) };
-    on!(tx, c => sqlx::query(
-        "UPDATE account SET last_activity_at = (SELECT max(occurred_at) FROM entry
-             WHERE workspace_id = $1 AND account_id = $2 AND occurred_at <= $3)
-         WHERE workspace_id = $1 AND account_id = $2")
-        .bind(workspace.0).bind(account_id).bind(micros(now)).execute(c).await?.rows_affected());
+/// Entries that came and went within a transaction, by workspace, account and type.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    counts: BTreeMap<(WorkspaceId, String, EntryType), i64>,
+    now: Timestamp,
+}
+
+fn count(workspace: WorkspaceId, tx: &mut Tx, account_id: Option<&str>, r#type: EntryType, by: i64, now: Timestamp) {
+    *tx.tally.counts.entry((workspace, account_id.unwrap_or_default().to_owned(), r#type)).or_default() += by;
+    tx.tally.now = tx.tally.now.max(now);
+}
+
+/// Brings counts and last activities up to date with what the transaction did: once for many entries.
+pub(super) async fn settle(tx: &mut Tx) -> Result<()> {
+    let Tally { counts, now } = std::mem::take(&mut tx.tally);
+    let mut accounts = BTreeSet::new();
+    for ((workspace, account_id, r#type), by) in counts {
+        on!(tx, c => sqlx::query(
+            "INSERT INTO entry_count (workspace_id, account_id, type, count) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (workspace_id, account_id, type) DO UPDATE SET count = entry_count.count + excluded.count")
+            .bind(workspace.0).bind(&account_id).bind(r#type.as_str()).bind(by).execute(c).await?.rows_affected());
+        accounts.insert((workspace, account_id));
+    }
+    for (workspace, account_id) in accounts {
+        account::number(workspace, tx, &account_id).await?;
+        on!(tx, c => sqlx::query(
+            "UPDATE account SET last_activity_at = (SELECT max(occurred_at) FROM entry
+                 WHERE workspace_id = $1 AND account_id = $2 AND occurred_at <= $3)
+             WHERE workspace_id = $1 AND account_id = $2")
+            .bind(workspace.0).bind(&account_id).bind(micros(now)).execute(c).await?.rows_affected());
+    }
     Ok(())
 }
 
 /// Replaces an entry by another version of itself.
 pub async fn update(workspace: WorkspaceId, tx: &mut Tx, before: &Stored, new: &New<'_>) -> Result<()> {
     let e = new.entry;
-    account::number(workspace, tx, e.account_id.as_deref().unwrap_or_default()).await?;
     on!(tx, c => sqlx::query(
         "UPDATE entry SET account_id = $3, rule = $4, type = $5, occurred_at = $6, subject = $7, body = $8, details = $9, spans = $10,
              flags = $11, internal = $12, communication = $13, thread_id = $14, deal_id = $15, unmatched_domain = $16, updated_at = $17,
@@ -190,8 +208,9 @@ pub async fn update(workspace: WorkspaceId, tx: &mut Tx, before: &Stored, new: &
     on!(tx, c => sqlx::query("DELETE FROM participant WHERE workspace_id = $1 AND number = $2")
         .bind(workspace.0).bind(before.number).execute(c).await?.rows_affected());
     insert_participants(workspace, tx, before.number, e).await?;
-    count(workspace, tx, before.entry.account_id.as_deref(), before.entry.r#type, -1, new.received_at).await?;
-    count(workspace, tx, e.account_id.as_deref(), e.r#type, 1, new.received_at).await
+    count(workspace, tx, before.entry.account_id.as_deref(), before.entry.r#type, -1, new.received_at);
+    count(workspace, tx, e.account_id.as_deref(), e.r#type, 1, new.received_at);
+    Ok(())
 }
 
 pub async fn delete(workspace: WorkspaceId, tx: &mut Tx, stored: &Stored, now: Timestamp) -> Result<()> {
@@ -201,7 +220,8 @@ pub async fn delete(workspace: WorkspaceId, tx: &mut Tx, stored: &Stored, now: T
         on!(tx, c => sqlx::query(statement).bind(workspace.0).bind(stored.number).execute(c).await?.rows_affected());
     }
     super::mail::delete(workspace, tx, stored.number).await?;
-    count(workspace, tx, stored.entry.account_id.as_deref(), stored.entry.r#type, -1, now).await
+    count(workspace, tx, stored.entry.account_id.as_deref(), stored.entry.r#type, -1, now);
+    Ok(())
 }
 
 /// Names its thread.
@@ -222,6 +242,23 @@ pub async fn number(workspace: WorkspaceId, tx: &mut Tx, id: &str) -> Result<Opt
     let row: Option<(i64,)> = on!(tx, c => sqlx::query_as("SELECT number FROM entry WHERE workspace_id = $1 AND id = $2")
         .bind(workspace.0).bind(id).fetch_optional(c).await?);
     Ok(row.map(|(number,)| number))
+}
+
+/// Which of these ids are in the timeline, with their numbers.
+pub async fn numbers_of(workspace: WorkspaceId, tx: &mut Tx, ids: &[&str]) -> Result<HashMap<String, i64>> {
+    let mut found = HashMap::new();
+    for some in ids.chunks(500) {
+        let rows: Vec<(String, i64)> = on!(tx, c => {
+            let mut query = sqlx::QueryBuilder::new("SELECT id, number FROM entry WHERE workspace_id = ");
+            query.push_bind(workspace.0).push(" AND id IN (");
+            let mut list = query.separated(", ");
+            for id in some { list.push_bind(*id); }
+            query.push(")");
+            query.build_query_as().fetch_all(c).await?
+        });
+        found.extend(rows);
+    }
+    Ok(found)
 }
 
 /// The entries with these numbers, in no particular order; those that are gone are left out.

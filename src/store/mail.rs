@@ -100,16 +100,29 @@ pub async fn with_message_id(workspace: WorkspaceId, tx: &mut Tx, message_id: &s
     Ok(rows.into_iter().map(|(number,)| number).collect())
 }
 
-/// The account of the nearest mail that this one answers and that has one.
-pub async fn answered_account(workspace: WorkspaceId, tx: &mut Tx, number: i64) -> Result<Option<String>> {
-    let row: Option<(String,)> = on!(tx, c => sqlx::query_as(
-        "SELECT e.account_id FROM mail_reference r
-         CROSS JOIN mail m CROSS JOIN entry e
-         WHERE r.workspace_id = $1 AND r.number = $2 AND m.workspace_id = r.workspace_id AND m.message_id = r.message_id
-           AND e.number = m.number AND e.account_id IS NOT NULL AND e.number <> $2
-         ORDER BY r.position, e.id LIMIT 1")
-        .bind(workspace.0).bind(number).fetch_optional(c).await?);
-    Ok(row.map(|(account_id,)| account_id))
+/// The account of the nearest of these mails, nearest first, that has one.
+pub async fn answered_account(workspace: WorkspaceId, tx: &mut Tx, references: &[String]) -> Result<Option<String>> {
+    if references.is_empty() {
+        return Ok(None);
+    }
+    let rows: Vec<(String, String, String)> = on!(tx, c => {
+        let mut query = sqlx::QueryBuilder::new(
+            "SELECT m.message_id, e.id, e.account_id FROM mail m CROSS JOIN entry e WHERE e.number = m.number AND e.account_id IS NOT NULL AND m.workspace_id = ");
+        query.push_bind(workspace.0).push(" AND m.message_id IN (");
+        let mut list = query.separated(", ");
+        for id in references { list.push_bind(id.as_str()); }
+        query.push(")");
+        query.build_query_as().fetch_all(c).await?
+    });
+    let nearest = |message_id: &str| references.iter().position(|r| r == message_id);
+    Ok(rows.into_iter().min_by_key(|(message_id, id, _)| (nearest(message_id), id.clone())).map(|(_, _, account_id)| account_id))
+}
+
+/// The mails that a stored mail answers, nearest first.
+pub async fn references(workspace: WorkspaceId, tx: &mut Tx, number: i64) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = on!(tx, c => sqlx::query_as("SELECT message_id FROM mail_reference WHERE workspace_id = $1 AND number = $2 ORDER BY position")
+        .bind(workspace.0).bind(number).fetch_all(c).await?);
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// Mails that answer this one, directly or further up their references, and have no account but by the thread.

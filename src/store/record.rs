@@ -1,5 +1,7 @@
 //! Records as sent: the newest version of each, tombstones, and the history of those that cause entries.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -59,6 +61,23 @@ pub async fn find(workspace: WorkspaceId, tx: &mut Tx, kind: Kind, id: &str) -> 
         "SELECT id, account_id, body, deleted, updated_at, content_hash, sequence FROM record
          WHERE workspace_id = $1 AND kind = $2 AND id = $3")
         .bind(workspace.0).bind(kind.as_str()).bind(id).fetch_optional(c).await?))
+}
+
+/// Which of these ids are tombstones.
+pub async fn deleted(workspace: WorkspaceId, tx: &mut Tx, kind: Kind, ids: &[&str]) -> Result<HashSet<String>> {
+    let mut found = HashSet::new();
+    for some in ids.chunks(500) {
+        let rows: Vec<(String,)> = on!(tx, c => {
+            let mut query = sqlx::QueryBuilder::new("SELECT id FROM record WHERE deleted = 1 AND workspace_id = ");
+            query.push_bind(workspace.0).push(" AND kind = ").push_bind(kind.as_str()).push(" AND id IN (");
+            let mut list = query.separated(", ");
+            for id in some { list.push_bind(*id); }
+            query.push(")");
+            query.build_query_as().fetch_all(c).await?
+        });
+        found.extend(rows.into_iter().map(|(id,)| id));
+    }
+    Ok(found)
 }
 
 /// The living record, read as its type.

@@ -19,9 +19,15 @@ pub async fn join(workspace: WorkspaceId, tx: &mut Tx, message_ids: &[(&str, Str
     let new: Vec<_> = message_ids.iter().filter(|(id, _)| !linked.iter().any(|(known, _)| known == id)).collect();
     let candidates = linked.iter().map(|(_, thread)| thread).chain(new.iter().map(|(_, alone)| alone));
     let thread = candidates.min().cloned().unwrap_or_default();
-    for (id, _) in new {
-        on!(tx, c => sqlx::query("INSERT INTO thread_link (workspace_id, message_id, thread_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-            .bind(workspace.0).bind(id).bind(&thread).execute(c).await?.rows_affected());
+    if !new.is_empty() {
+        on!(tx, c => {
+            let mut query = sqlx::QueryBuilder::new("INSERT INTO thread_link (workspace_id, message_id, thread_id) ");
+            query.push_values(&new, |mut row, (id, _)| {
+                row.push_bind(workspace.0).push_bind(*id).push_bind(thread.as_str());
+            });
+            query.push(" ON CONFLICT DO NOTHING");
+            query.build().execute(c).await?;
+        });
     }
     let mut swallowed: Vec<String> = linked.into_iter().map(|(_, other)| other).filter(|other| *other != thread).collect();
     swallowed.sort();

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::database::{Pool, Tx, disk, on};
-use super::{Result, StoreError};
+use super::{Result, StoreError, entry};
 
 /// Callers that may wait; beyond it they are told to come back.
 const QUEUE: usize = 1_024;
@@ -113,13 +113,17 @@ async fn run_apart(tx: &mut Tx, work: Work) -> Option<(oneshot::Sender<Result<Re
     }
     let result = AssertUnwindSafe((work.run)(tx)).catch_unwind().await.unwrap_or(Err(StoreError::Panicked));
     let result = match result {
-        Ok(value) => execute(tx, "RELEASE SAVEPOINT work").await.map(|()| value),
+        Ok(value) => match entry::settle(tx).await {
+            Ok(()) => execute(tx, "RELEASE SAVEPOINT work").await.map(|()| value),
+            Err(error) => Err(error),
+        },
         Err(error) => Err(error),
     };
     match result {
         Ok(value) => Some((work.reply, value)),
         Err(error) => {
             tx.sequence = sequence;
+            tx.tally = entry::Tally::default();
             let undone = execute(tx, "ROLLBACK TO SAVEPOINT work").await.and(execute(tx, "RELEASE SAVEPOINT work").await);
             if let Err(error) = undone {
                 tracing::error!(%error, "undoing failed work");

@@ -1,0 +1,177 @@
+//! Search over HTTP: words to hits, filters, counts, pages, freshness, and what is refused.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use crate::app::{App, account, note, raw_mail};
+
+async fn filled() -> App {
+    let app = App::spawn().await;
+    app.add(&[
+        json!({ "kind": "workspace", "us_domains": ["us.example"] }),
+        account("acme", "acme.example"),
+        account("corp", "corp.example"),
+        json!({ "kind": "contact", "id": "c1", "account_id": "acme", "name": "Ann Lee", "emails": ["ann@acme.example"] }),
+        note("n1", "acme", "2026-01-05T09:00:00Z", "They want a discount of 12 % on the renewal price."),
+        note("n2", "corp", "2026-01-06T09:00:00Z", "The scanners stopped; a discount was not discussed."),
+        json!({ "kind": "entry", "id": "k1", "account_id": "acme", "type": "call", "occurred_at": "2026-02-01T09:00:00Z", "subject": "Quarterly review",
+            "transcript": [
+                { "speaker": "Jo", "side": "us", "start": 0.0, "end": 2.0, "text": "Welcome everybody." },
+                { "speaker": "Ann Lee", "email": "ann@acme.example", "side": "customer", "start": 2.0, "end": 6.0, "text": "We agreed on the discount, the budget is approved." }] }),
+    ])
+    .await;
+    app.mail("jo", &raw_mail("1@a", "Ann Lee <ann@acme.example>", "jo@us.example", "Tue, 3 Feb 2026 09:12:00 +0000", "Preisliste für Müller", "", "Grüße aus Łódź, die Preisliste fehlt.\r\n\r\nOn 1 Feb 2026, Jo wrote:\r\n> the discount again")).await;
+    app.settle().await;
+    app
+}
+
+#[tokio::test]
+async fn words_phrases_prefixes_or_and_exclusion() {
+    let app = filled().await;
+    for (query, count) in [
+        ("q=discount", 4),
+        ("q=discount%20renewal", 1),
+        ("q=%22renewal%20price%22", 1),
+        ("q=%22price%20renewal%22", 0),
+        ("q=scan*", 1),
+        ("q=scanners%20OR%20preisliste", 2),
+        ("q=discount%20-scanners", 3),
+        ("q=(budget%20OR%20renewal)%20discount", 2),
+        ("q=lodz", 1),
+        ("q=muller", 1),
+        ("q=ann@acme.example", 2),
+        ("q=quarterly", 1),
+    ] {
+        let body = app.get(&format!("/v1/search?{query}")).await;
+        assert_eq!((body["total"].as_u64(), body["hits"].as_array().unwrap().len()), (Some(count), count as usize), "{query}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn a_hit_shows_who_said_which_words_where() {
+    let app = filled().await;
+    let body = app.get("/v1/search?q=discount%20budget&account=acme").await;
+    let hit = &body["hits"][0];
+    assert_eq!((hit["id"].as_str(), hit["account_id"].as_str(), hit["speaker"].as_str(), hit["side"].as_str()), (Some("k1"), Some("acme"), Some("Ann Lee"), Some("customer")));
+    assert_eq!(hit["segment"], 1);
+    assert_eq!(hit["snippet"], "We agreed on the <mark>discount</mark>, the <mark>budget</mark> is approved.");
+    let entry = app.get("/v1/entries/k1").await;
+    let text: Vec<char> = entry["transcript"][1]["text"].as_str().unwrap().chars().collect();
+    let (start, end) = (hit["start"].as_u64().unwrap() as usize, hit["end"].as_u64().unwrap() as usize);
+    assert_eq!(text[start..end].iter().collect::<String>(), "We agreed on the discount, the budget is approved.");
+    assert_eq!(body["query"], "discount and budget");
+    // Quoted words are found, but the ones who said them come first.
+    let ranked = app.found("q=discount&sort=relevance").await;
+    assert!(ranked.last().unwrap().starts_with("mail."), "{ranked:?}");
+}
+
+#[tokio::test]
+async fn filters_and_counts_agree_with_the_list() {
+    let app = filled().await;
+    assert_eq!(app.found("q=discount&account=corp").await, ["n2"]);
+    assert_eq!(app.found("q=discount&type=call,note&sort=newest").await, ["k1", "n2", "n1"]);
+    assert_eq!(app.found("q=discount&from=2026-01-06T00:00:00Z&to=2026-02-01T09:00:00Z").await, ["n2"]);
+    assert_eq!(app.found("q=discount&person=c1&type=call").await, ["k1"]);
+    assert_eq!(app.found("person=Ann%20Lee&sort=newest").await.len(), 2);
+    let body = app.get("/v1/search?q=discount&facets=true").await;
+    let sum = |name: &str| body["facets"][name].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum::<u64>();
+    assert_eq!((sum("type"), sum("account"), sum("month")), (4, 4, 4));
+    assert_eq!(body["facets"]["account"], json!({ "acme": 3, "corp": 1 }));
+    assert_eq!(body["facets"]["month"], json!({ "2026-01": 2, "2026-02": 2 }));
+    assert_eq!(body["facets"]["person"]["ann@acme.example"], 2);
+}
+
+#[tokio::test]
+async fn pages_of_either_order_join_without_gap() {
+    let app = App::spawn().await;
+    let mut records = vec![account("acme", "acme.example")];
+    records.extend((0..45).map(|n| note(&format!("n{n:02}"), "acme", &format!("2026-01-01T{:02}:00:00Z", n / 2), "the same words")));
+    app.add(&records).await;
+    app.settle().await;
+    for sort in ["newest", "relevance"] {
+        let mut seen: HashMap<String, u32> = HashMap::new();
+        let mut cursor = String::new();
+        loop {
+            let body = app.get(&format!("/v1/search?q=words&sort={sort}&limit=10{cursor}")).await;
+            assert_eq!(body["total"], 45);
+            for hit in body["hits"].as_array().unwrap() {
+                *seen.entry(hit["id"].as_str().unwrap().to_owned()).or_default() += 1;
+            }
+            match body["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!((seen.len(), seen.values().max()), (45, Some(&1)), "{sort}");
+    }
+    let first = app.get("/v1/search?q=words&limit=10").await;
+    let foreign = format!("/v1/search?q=other&limit=10&cursor={}", first["next_cursor"].as_str().unwrap());
+    assert_eq!(app.problem(&foreign).await.1["code"], "bad_cursor");
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_found_with_its_sequence() {
+    let app = App::spawn().await;
+    app.add(&[account("acme", "acme.example")]).await;
+    for n in 0..10 {
+        let outcome = app.post(&[note(&format!("n{n}"), "acme", "2026-01-01T09:00:00Z", &format!("fresh{n}"))]).await;
+        let sequence = outcome[0]["sequence"].as_i64().unwrap();
+        assert_eq!(app.found(&format!("q=fresh{n}&min_sequence={sequence}")).await, [format!("n{n}")]);
+    }
+    let ahead = app.send("/v1/search?q=fresh1&min_sequence=999999").await;
+    assert_eq!(ahead.status(), 202);
+    let body: Value = ahead.json().await.unwrap();
+    assert!(body["lag"].as_i64().unwrap() > 0);
+}
+
+#[tokio::test]
+async fn bad_queries_are_refused_before_any_engine_sees_them() {
+    let app = App::spawn().await;
+    let deep = "(".repeat(400);
+    let many = vec!["a"; 70].join("%20OR%20");
+    let long = "x".repeat(1_100);
+    for (query, code, says) in [
+        ("q=", "bad_query", "q is empty"),
+        ("q=%22a", "bad_query", "never closed (at character 0)"),
+        ("q=a*", "bad_query", "at least 2 letters"),
+        ("q=-a", "bad_query", "only excludes"),
+        (&format!("q={deep}"), "bad_query", "nested deeper"),
+        (&format!("q={many}"), "bad_query", "more than 64"),
+        (&format!("q={long}"), "bad_query", "limit is 1024"),
+        ("q=a&mode=meaning", "bad_parameter", "words only"),
+        ("q=a&sort=random", "bad_parameter", "sort"),
+        ("q=a&facets=maybe", "bad_parameter", "facets"),
+        ("q=a&min_sequence=x", "bad_parameter", "min_sequence"),
+        ("q=%00", "bad_query", "NUL"),
+    ] {
+        let (status, problem) = app.problem(&format!("/v1/search?{query}")).await;
+        assert_eq!((status, problem["code"].as_str()), (400, Some(code)), "{query}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(says), "{query}: {problem}");
+    }
+    assert_eq!(app.problem("/v1/search?q=a&account=nobody").await.0, 404);
+}
+
+#[tokio::test]
+async fn the_index_is_built_again_when_missing_damaged_or_asked_for() {
+    let app = filled().await;
+    let before = app.found("q=discount&sort=newest").await;
+    let response = app.request(reqwest::Method::POST, "/v1/reindex").send().await.unwrap();
+    assert_eq!(response.json::<Value>().await.unwrap()["entries"], 5);
+    assert_eq!(app.found("q=discount&sort=newest").await, before);
+    app.add(&[note("n9", "acme", "2026-03-01T09:00:00Z", "one more discount")]).await;
+    app.settle().await;
+    assert_eq!(app.found("q=discount&sort=newest").await[0], "n9", "the new index goes on following");
+
+    let directory = app.stop().await;
+    let index = std::fs::read_dir(directory.path()).unwrap().map(|f| f.unwrap().path()).find(|p| p.ends_with("index-v1")).unwrap();
+    std::fs::remove_dir_all(&index).unwrap();
+    let app = App::spawn_in(directory).await;
+    assert_eq!(app.found("q=discount").await.len(), 5);
+    let directory = app.stop().await;
+    std::fs::write(index.join("meta.json"), "{").unwrap();
+    std::fs::create_dir(directory.path().join("index-v0")).unwrap();
+    let app = App::spawn_in(directory).await;
+    assert_eq!(app.found("q=discount").await.len(), 5);
+    assert!(!app.directory.path().join("index-v0").exists(), "an index of another version is removed");
+}
