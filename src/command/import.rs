@@ -227,7 +227,6 @@ const IN_FLIGHT: usize = 32;
 struct RemoteOutcome {
     status: Status,
     error: Option<String>,
-    sequence: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -252,10 +251,9 @@ async fn through(server: &Remote, us: Vec<String>, intake: Intake, progress: &Pr
     let discover_accounts = intake.discover_accounts;
     let mut pieces = read(intake, progress.clone());
     let mut totals = Totals::default();
-    let mut last = 0;
     while let Some(piece) = pieces.recv().await {
         let outcomes: Vec<(At, RemoteOutcome)> = match piece {
-            Piece::Rejected(at, reason) => vec![(at, RemoteOutcome { status: Status::Rejected, error: Some(reason), sequence: None })],
+            Piece::Rejected(at, reason) => vec![(at, RemoteOutcome { status: Status::Rejected, error: Some(reason) })],
             Piece::Records { items } => {
                 let (places, lines): (Vec<At>, Vec<String>) = items.into_iter().unzip();
                 let request = server.request(Method::POST, "/v1/records").header("content-type", "application/x-ndjson").body(lines.join("\n"));
@@ -272,12 +270,11 @@ async fn through(server: &Remote, us: Vec<String>, intake: Intake, progress: &Pr
         };
         for (at, outcome) in outcomes {
             totals.count(outcome.status);
-            last = last.max(outcome.sequence.unwrap_or(0));
             report(progress, &at, outcome.error.as_deref());
         }
         progress.items(totals.items());
     }
-    settle(server, last).await?;
+    settle(server).await?;
     totals.unmatched = unmatched(server).await?.saturating_sub(before);
     Ok(totals)
 }
@@ -290,10 +287,11 @@ async fn unmatched(server: &Remote) -> anyhow::Result<u64> {
     Ok(server.get::<Unmatched>("/v1/unmatched?limit=1").await?.entries)
 }
 
-/// Waits until the server has joined and indexed everything up to a sequence number.
-async fn settle(server: &Remote, last: i64) -> anyhow::Result<()> {
+/// Waits until the server has joined and indexed everything.
+async fn settle(server: &Remote) -> anyhow::Result<()> {
     #[derive(Deserialize)]
     struct Readiness {
+        sequence: i64,
         indexed: i64,
     }
     #[derive(Deserialize)]
@@ -306,10 +304,11 @@ async fn settle(server: &Remote, last: i64) -> anyhow::Result<()> {
         state: String,
     }
     loop {
-        let readiness: Readiness = server.get("/readyz").await?;
+        // Jobs first: what they change must be indexed as well.
         let jobs: Jobs = server.get("/v1/jobs?limit=100").await?;
         let joining = jobs.items.iter().any(|job| job.kind == "join" && job.state != "dead");
-        if readiness.indexed >= last && !joining {
+        let readiness: Readiness = server.get("/readyz").await?;
+        if !joining && readiness.indexed >= readiness.sequence {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

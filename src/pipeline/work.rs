@@ -35,18 +35,24 @@ pub async fn run(service: Service, stop: CancellationToken) {
     }
 }
 
+/// Jobs that [`drain`] does at the same time: their writes share commits.
+const TOGETHER: usize = 8;
+
 /// Does everything that waits, also what still waits for quiet; returns how many jobs were done.
 ///
 /// # Errors
 /// When the store fails. A job that fails is only put back.
 pub async fn drain(service: &Service) -> Result<usize> {
-    let mut done = 0;
     // Far enough to count every wait for quiet as over, near enough to leave retries of failed jobs alone.
     let ahead = service.config.quiet_at_most + SignedDuration::from_secs(1);
-    while next(service, service.clock.now() + ahead).await? {
-        done += 1;
-    }
-    Ok(done)
+    let workers = (0..TOGETHER).map(|_| async {
+        let mut done = 0;
+        while next(service, service.clock.now() + ahead).await? {
+            done += 1;
+        }
+        Ok::<_, PipelineError>(done)
+    });
+    Ok(futures_util::future::try_join_all(workers).await?.into_iter().sum())
 }
 
 /// Claims and does one job due at `before`; false when there is none.

@@ -112,10 +112,10 @@ impl App {
     pub async fn settle(&self) {
         for _ in 0..200 {
             work::drain(&self.service).await.expect("jobs run");
-            let last = *self.service.store.committed().borrow();
-            self.service.index.wait_for(last, Duration::from_secs(5)).await;
             let jobs = self.get("/v1/jobs").await;
             if jobs["counts"]["queued"] == 0 && jobs["counts"]["running"] == 0 {
+                let last = *self.service.store.committed().borrow();
+                assert_eq!(self.service.index.wait_for(last, Duration::from_secs(10)).await, last, "the index catches up");
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -122,6 +122,7 @@ async fn attachments_are_listed_and_come_back_as_downloads_only() {
     assert_eq!(response.text().await.unwrap(), "<script>alert(1)</script>");
     assert_eq!(app.problem(&format!("/v1/entries/{id}/attachments/1")).await.0, 404);
     assert_eq!(app.problem(&format!("/v1/entries/{id}/attachments/x")).await.0, 400);
+    app.settle().await;
     assert_eq!(app.found("q=evil").await, [id], "found by the name of its file");
 }
 
