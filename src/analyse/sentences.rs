@@ -13,9 +13,9 @@ pub struct Sentence<'a> {
 
 /// Abbreviations after which a period ends no sentence.
 const ABBREVIATIONS: &[&str] = &[
-    "dr.", "mr.", "mrs.", "ms.", "prof.", "inc.", "ltd.", "co.", "corp.", "st.", "no.", "nr.", "vs.", "e.g.", "i.e.", "etc.", "approx.",
-    "fig.", "ca.", "z.b.", "d.h.", "bzw.", "usw.", "jan.", "feb.", "mar.", "apr.", "jun.", "jul.", "aug.", "sep.", "sept.", "oct.", "nov.",
-    "dec.", "tel.", "ext.", "dept.", "a.m.", "p.m.", "u.s.", "u.k.",
+    "dr.", "mr.", "mrs.", "ms.", "prof.", "inc.", "ltd.", "co.", "corp.", "st.", "no.", "nr.", "vs.", "e.g.", "i.e.", "etc.", "approx.", "fig.",
+    "ca.", "z.b.", "d.h.", "bzw.", "usw.", "jan.", "feb.", "mar.", "apr.", "jun.", "jul.", "aug.", "sep.", "sept.", "oct.", "nov.", "dec.", "tel.",
+    "ext.", "dept.", "a.m.", "p.m.", "u.s.", "u.k.",
 ];
 
 /// The sentences of a text, in order, without white space around them.
@@ -129,7 +129,10 @@ mod tests {
     fn sentences_of_mails() {
         for (text, expected) in [
             ("It works. Thanks!", vec!["It works.", "Thanks!"]),
-            ("Hi Ann,\nDr. Lee asked about v4.2. Can you call\nhim today? See www.acme.example/?c=d now.", vec!["Hi Ann,", "Dr. Lee asked about v4.2.", "Can you call\nhim today?", "See www.acme.example/?c=d now."]),
+            (
+                "Hi Ann,\nDr. Lee asked about v4.2. Can you call\nhim today? See www.acme.example/?c=d now.",
+                vec!["Hi Ann,", "Dr. Lee asked about v4.2.", "Can you call\nhim today?", "See www.acme.example/?c=d now."],
+            ),
             ("Open points:\n- price list\n- dates, e.g. Tuesday\n\nBye", vec!["Open points:", "- price list", "- dates, e.g. Tuesday", "Bye"]),
             ("We pay 3.5 k. per site", vec!["We pay 3.5 k. per site"]),
             ("", vec![]),

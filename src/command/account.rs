@@ -33,7 +33,8 @@ pub async fn run(options: Options, config: Config) -> Outcome {
 fn print(sections: &Sections) {
     if let Some(header) = &sections.header.data {
         anstream::println!("{HEADING}{}{HEADING:#}  {}", show::plain(header.account.display_name()), show::plain(&header.account.id));
-        let facts = [header.account.industry.clone(), header.account.location.clone(), header.account.tier.clone(), header.account.lifecycle_stage.clone()];
+        let facts =
+            [header.account.industry.clone(), header.account.location.clone(), header.account.tier.clone(), header.account.lifecycle_stage.clone()];
         let facts: Vec<String> = facts.into_iter().flatten().collect();
         let owner = header.owner.as_ref().and_then(|o| o.name.clone()).map(|name| format!("owner {name}"));
         let active = header.last_activity_at.map(|at| format!("last activity {}", show::time(at)));
@@ -63,7 +64,12 @@ fn print(sections: &Sections) {
         for deal in deals {
             let amount = deal.amount.map_or_else(String::new, |a| money::format(a, deal.currency.as_deref()));
             let status = deal.status.map_or("open", |s| s.as_str());
-            anstream::println!("  {:<44} {:<16} {:<6} {amount}", show::plain(deal.name.as_deref().unwrap_or(&deal.id)), deal.stage.as_deref().unwrap_or("-"), status);
+            anstream::println!(
+                "  {:<44} {:<16} {:<6} {amount}",
+                show::plain(deal.name.as_deref().unwrap_or(&deal.id)),
+                deal.stage.as_deref().unwrap_or("-"),
+                status
+            );
         }
     }
     if let Some(contacts) = &sections.contacts.data {
@@ -91,7 +97,12 @@ fn print(sections: &Sections) {
     if let Some(communications) = &sections.communications.data {
         heading("Newest communications");
         for entry in &communications.newest {
-            anstream::println!("  {} {:<15} {}", show::time(entry.occurred_at), entry.r#type, show::plain(entry.subject.as_deref().unwrap_or("(no subject)")));
+            anstream::println!(
+                "  {} {:<15} {}",
+                show::time(entry.occurred_at),
+                entry.r#type,
+                show::plain(entry.subject.as_deref().unwrap_or("(no subject)"))
+            );
         }
         let counts: Vec<String> = communications.counts.iter().map(|(t, n)| format!("{n} {t}")).collect();
         anstream::println!("  {FAINT}{}{FAINT:#}", counts.join(", "));

@@ -73,7 +73,8 @@ impl Place {
 }
 
 pub fn default_directory(name: &str) -> anyhow::Result<PathBuf> {
-    let directories = directories::ProjectDirs::from("", "", name).ok_or_else(|| anyhow!("this system has no data folder; name one with --data DIR"))?;
+    let directories =
+        directories::ProjectDirs::from("", "", name).ok_or_else(|| anyhow!("this system has no data folder; name one with --data DIR"))?;
     Ok(directories.data_dir().to_owned())
 }
 

@@ -116,7 +116,11 @@ pub async fn run(options: Options, config: Config) -> Outcome {
     let data = options.place.directory()?;
     let started = Instant::now();
     let progress = Progress::new(files.iter().map(|(_, size)| *size).sum());
-    let intake = Intake { files: files.into_iter().map(|(path, _)| path).collect(), source: options.source.clone(), discover_accounts: options.discover_accounts };
+    let intake = Intake {
+        files: files.into_iter().map(|(path, _)| path).collect(),
+        source: options.source.clone(),
+        discover_accounts: options.discover_accounts,
+    };
     let totals = match access(&data)? {
         Access::Mine(_lock) => {
             let (service, workspace) = options.place.open_service(&data, config).await?;
@@ -265,7 +269,12 @@ async fn through(server: &Remote, us: Vec<String>, intake: Intake, progress: &Pr
                     let request = server.request(Method::POST, &path).header("content-type", "message/rfc822").body(raw);
                     async move { server.send::<RemoteOutcome>(request).await.map(|outcome| (at, outcome)) }
                 };
-                stream::iter(items.into_iter().map(send)).buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await.into_iter().collect::<anyhow::Result<_>>()?
+                stream::iter(items.into_iter().map(send))
+                    .buffer_unordered(IN_FLIGHT)
+                    .collect::<Vec<_>>()
+                    .await
+                    .into_iter()
+                    .collect::<anyhow::Result<_>>()?
             }
         };
         for (at, outcome) in outcomes {
@@ -354,7 +363,13 @@ fn read(intake: Intake, progress: Progress) -> mpsc::Receiver<Piece> {
     std::thread::spawn(move || {
         for path in &intake.files {
             let file: Arc<str> = path.display().to_string().into();
-            let mut reader = Reader { send: &send, source: intake.source.clone().unwrap_or_else(|| file.to_string()), mails: Vec::new(), records: Vec::new(), bytes: 0 };
+            let mut reader = Reader {
+                send: &send,
+                source: intake.source.clone().unwrap_or_else(|| file.to_string()),
+                mails: Vec::new(),
+                records: Vec::new(),
+                bytes: 0,
+            };
             let at = At { file: file.clone(), line: None };
             if let Err(stopped) = read_file(path, &file, &mut reader, &progress).and_then(|()| reader.flush()) {
                 match stopped {

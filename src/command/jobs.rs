@@ -30,7 +30,16 @@ pub async fn run(options: Options, config: Config) -> Outcome {
     }
     for job in &items {
         let error = job.error.as_deref().map(|e| format!("  {e}")).unwrap_or_default();
-        anstream::println!("{:<6} {:<8} {:<8} {:<30} due {}  attempts {}{}", job.id, job.state, job.kind, show::plain(&job.key), show::time(job.run_at), job.attempts, show::plain(&error));
+        anstream::println!(
+            "{:<6} {:<8} {:<8} {:<30} due {}  attempts {}{}",
+            job.id,
+            job.state,
+            job.kind,
+            show::plain(&job.key),
+            show::time(job.run_at),
+            job.attempts,
+            show::plain(&error)
+        );
     }
     let line: Vec<String> = counts.iter().map(|(state, n)| format!("{n} {state}")).collect();
     println!("{}", line.join(", "));

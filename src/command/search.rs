@@ -58,13 +58,7 @@ pub async fn run(options: Options, config: Config) -> Outcome {
         let row = account::find(workspace, &mut tx, id).await?;
         account = Some(row.ok_or_else(|| anyhow!("account {id:?} was not found"))?.number);
     }
-    let request = Request {
-        account,
-        from: options.from,
-        to: options.to,
-        order: options.sort,
-        ..Request::newest(query, usize::from(options.limit))
-    };
+    let request = Request { account, from: options.from, to: options.to, order: options.sort, ..Request::newest(query, usize::from(options.limit)) };
     let answer = search(&service, workspace, request).await?;
     if options.json {
         println!("{}", serde_json::to_string(&answer)?);

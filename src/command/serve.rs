@@ -50,7 +50,10 @@ impl Listen {
         if is_loopback(&self.listen) {
             return Ok(());
         }
-        let message = format!("{} can be reached from other machines, and there is no key to ask them for; use a loopback address such as 127.0.0.1:7360", self.listen);
+        let message = format!(
+            "{} can be reached from other machines, and there is no key to ask them for; use a loopback address such as 127.0.0.1:7360",
+            self.listen
+        );
         Err(Failure::Usage(message))
     }
 

@@ -57,7 +57,13 @@ pub async fn run(options: Options, config: Config) -> Outcome {
         anstream::println!("{}\n", show::wrap(&show::plain(paragraph), 100, ""));
     }
     let because = summary.refreshed_because.trigger;
-    anstream::println!("{FAINT}version {} of {}, because: {because}; read {} of {}{FAINT:#}", summary.version, show::time(summary.generated_at), summary.coverage.read, summary.coverage.total);
+    anstream::println!(
+        "{FAINT}version {} of {}, because: {because}; read {} of {}{FAINT:#}",
+        summary.version,
+        show::time(summary.generated_at),
+        summary.coverage.read,
+        summary.coverage.total
+    );
     Ok(())
 }
 

@@ -378,6 +378,7 @@ pub struct Version {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every change is a Put; a box would only add an allocation to each")]
 pub enum Change {
     Put(Record),
     Delete { kind: Kind, id: String },

@@ -74,12 +74,7 @@ pub fn find(entry: &Entry, spans: &[Span], marks: &Marks) -> Matched {
     }
     let segment = passages.first().and_then(|p| p.segment).and_then(|i| entry.transcript.get(i));
     let author = || entry.participants.first().and_then(|p| p.name.clone().or_else(|| p.email.clone()));
-    Matched {
-        speaker: segment.map_or_else(author, |s| s.speaker.clone()),
-        side: segment.map_or(entry.side, |s| s.side),
-        passages,
-        fields,
-    }
+    Matched { speaker: segment.map_or_else(author, |s| s.speaker.clone()), side: segment.map_or(entry.side, |s| s.side), passages, fields }
 }
 
 /// New words weigh full, everything else little.
@@ -307,7 +302,14 @@ mod tests {
     fn a_transcript_hit_names_its_segment_and_speaker() {
         let mut entry = entry("");
         for (speaker, text) in [("Ann", "hello there"), ("Bob", "the budget is approved")] {
-            entry.transcript.push(Segment { speaker: Some(speaker.into()), email: None, side: Some(Side::Customer), start: None, end: None, text: text.into() });
+            entry.transcript.push(Segment {
+                speaker: Some(speaker.into()),
+                email: None,
+                side: Some(Side::Customer),
+                start: None,
+                end: None,
+                text: text.into(),
+            });
         }
         let found = matched(&entry, "budget");
         assert_eq!((found.passages[0].segment, found.speaker.as_deref(), found.side), (Some(1), Some("Bob"), Some(Side::Customer)));

@@ -70,8 +70,5 @@ pub(super) fn build() -> (Schema, Fields) {
 
 /// Sorted by account and time, so that an account's newest entries lie together.
 pub(super) fn settings() -> IndexSettings {
-    IndexSettings {
-        sort_by_field: Some(tantivy::IndexSortByField { field: "akey".to_owned(), order: Order::Asc }),
-        ..IndexSettings::default()
-    }
+    IndexSettings { sort_by_field: Some(tantivy::IndexSortByField { field: "akey".to_owned(), order: Order::Asc }), ..IndexSettings::default() }
 }

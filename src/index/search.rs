@@ -301,7 +301,11 @@ mod tests {
         entry.subject = Some(subject.to_owned());
         entry.body = format!("{new}{quoted}");
         let (middle, end) = (new.chars().count(), entry.body.chars().count());
-        entry.participants.push(Participant { role: ParticipantRole::From, name: Some("Ann Lee".into()), email: Some(format!("p{}@acme.example", number % 3)) });
+        entry.participants.push(Participant {
+            role: ParticipantRole::From,
+            name: Some("Ann Lee".into()),
+            email: Some(format!("p{}@acme.example", number % 3)),
+        });
         let spans = [Span { kind: SpanKind::New, start: 0, end: middle }, Span { kind: SpanKind::Quoted, start: middle, end }];
         Document::of(WORKSPACE, number, 1 + number % 2, &entry, &spans)
     }
@@ -361,7 +365,8 @@ mod tests {
             loop {
                 let page = index.search(WORKSPACE, &request).unwrap();
                 assert_eq!(page.total, 57);
-                for counts in [page.types.values().sum::<u64>(), page.accounts.values().sum(), page.months.values().sum(), page.people.values().sum()] {
+                for counts in [page.types.values().sum::<u64>(), page.accounts.values().sum(), page.months.values().sum(), page.people.values().sum()]
+                {
                     assert_eq!(counts, 57);
                 }
                 seen.extend(page.found.iter().map(|f| f.number));

@@ -167,9 +167,13 @@ impl Writer {
         for person in &document.people_keys {
             doc.add_text(f.person, person);
         }
-        for (field, text) in
-            [(f.subject, &document.subject), (f.new, &document.new), (f.other, &document.other), (f.people, &document.people), (f.files, &document.files)]
-        {
+        for (field, text) in [
+            (f.subject, &document.subject),
+            (f.new, &document.new),
+            (f.other, &document.other),
+            (f.people, &document.people),
+            (f.files, &document.files),
+        ] {
             if !text.is_empty() {
                 doc.add_text(field, text);
             }

@@ -21,9 +21,9 @@ pub fn recognise(message: &Message, from: Option<&str>, subject: &str) -> Option
     };
     let content_type = message.root_part().headers.iter().find(|h| h.name.as_str().eq_ignore_ascii_case("content-type"));
     let is_type = |wanted: &str, subtype: &str| {
-        content_type.and_then(|h| h.value.as_content_type()).is_some_and(|t| {
-            t.c_type.eq_ignore_ascii_case(wanted) && t.c_subtype.as_deref().is_some_and(|s| s.eq_ignore_ascii_case(subtype))
-        })
+        content_type
+            .and_then(|h| h.value.as_content_type())
+            .is_some_and(|t| t.c_type.eq_ignore_ascii_case(wanted) && t.c_subtype.as_deref().is_some_and(|s| s.eq_ignore_ascii_case(subtype)))
     };
     let from = from.unwrap_or_default().to_ascii_lowercase();
     if is_type("multipart", "report") || from.starts_with("mailer-daemon@") || from.starts_with("postmaster@") {
@@ -31,12 +31,11 @@ pub fn recognise(message: &Message, from: Option<&str>, subject: &str) -> Option
     }
     let auto_submitted = header("Auto-Submitted");
     let subject = subject.to_lowercase();
-    let replies = |s: &&str| subject.starts_with(*s);
     if auto_submitted.starts_with("auto-replied")
         || !header("X-Autoreply").is_empty()
         || !header("X-Autorespond").is_empty()
         || header("Precedence").starts_with("auto_reply")
-        || AUTO_REPLY_SUBJECTS.iter().any(|s| replies(s))
+        || AUTO_REPLY_SUBJECTS.iter().any(|s| subject.starts_with(s))
     {
         return Some(Automatic::AutoReply);
     }
@@ -50,7 +49,18 @@ pub fn recognise(message: &Message, from: Option<&str>, subject: &str) -> Option
 }
 
 const AUTO_REPLY_SUBJECTS: &[&str] = &[
-    "out of office", "out of the office", "automatic reply", "auto-reply", "autoreply", "auto reply", "away from my mail",
-    "abwesenheitsnotiz", "automatische antwort", "réponse automatique", "respuesta automática", "risposta automatica",
-    "automatisch antwoord", "resposta automática",
+    "out of office",
+    "out of the office",
+    "automatic reply",
+    "auto-reply",
+    "autoreply",
+    "auto reply",
+    "away from my mail",
+    "abwesenheitsnotiz",
+    "automatische antwort",
+    "réponse automatique",
+    "respuesta automática",
+    "risposta automatica",
+    "automatisch antwoord",
+    "resposta automática",
 ];

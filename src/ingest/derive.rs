@@ -141,8 +141,14 @@ mod tests {
 
     #[test]
     fn a_deal_tells_its_creation_and_each_stage() {
-        let deal = |stage: &str, more: &str| format!(r#"{{"kind":"deal","id":"d","account_id":"a","name":"Depots","stage":"{stage}","amount":186000,"currency":"EUR"{more}}}"#);
-        let lines = [deal("Proposal", r#","created_at":"2026-01-01T00:00:00Z""#), deal("Proposal", ""), deal("Negotiation", r#","stage_entered_at":"2026-02-01T00:00:00Z""#)];
+        let deal = |stage: &str, more: &str| {
+            format!(r#"{{"kind":"deal","id":"d","account_id":"a","name":"Depots","stage":"{stage}","amount":186000,"currency":"EUR"{more}}}"#)
+        };
+        let lines = [
+            deal("Proposal", r#","created_at":"2026-01-01T00:00:00Z""#),
+            deal("Proposal", ""),
+            deal("Negotiation", r#","stage_entered_at":"2026-02-01T00:00:00Z""#),
+        ];
         let times = ["2026-01-02T00:00:00Z", "2026-01-09T00:00:00Z", "2026-02-03T00:00:00Z"];
         let lines: Vec<_> = times.iter().zip(&lines).map(|(t, l)| (*t, l.as_str())).collect();
         assert_eq!(
@@ -159,12 +165,24 @@ mod tests {
         let at = "2026-03-01T00:00:00Z";
         for (line, told_as) in [
             (r#"{"kind":"contact","id":"c","account_id":"a","name":"Ann","title":"CFO"}"#, vec!["contact_added 2026-03-01T00:00:00Z Ann, CFO"]),
-            (r#"{"kind":"enrichment","id":"x","account_id":"a","field":"title","old_value":"COO","new_value":"CEO"}"#, vec!["enrichment_update 2026-03-01T00:00:00Z title: COO → CEO"]),
-            (r#"{"kind":"ticket","id":"t","account_id":"a","subject":"Down","created_at":"2026-02-01T00:00:00Z"}"#, vec!["integration_event 2026-02-01T00:00:00Z Down"]),
+            (
+                r#"{"kind":"enrichment","id":"x","account_id":"a","field":"title","old_value":"COO","new_value":"CEO"}"#,
+                vec!["enrichment_update 2026-03-01T00:00:00Z title: COO → CEO"],
+            ),
+            (
+                r#"{"kind":"ticket","id":"t","account_id":"a","subject":"Down","created_at":"2026-02-01T00:00:00Z"}"#,
+                vec!["integration_event 2026-02-01T00:00:00Z Down"],
+            ),
             (r#"{"kind":"task","id":"t","account_id":"a","subject":"Call"}"#, vec![]),
-            (r#"{"kind":"task","id":"t","account_id":"a","subject":"Call","completed_at":"2026-02-01T00:00:00Z"}"#, vec!["task_completed 2026-02-01T00:00:00Z Call"]),
+            (
+                r#"{"kind":"task","id":"t","account_id":"a","subject":"Call","completed_at":"2026-02-01T00:00:00Z"}"#,
+                vec!["task_completed 2026-02-01T00:00:00Z Call"],
+            ),
             (r#"{"kind":"quote","id":"q","account_id":"a","number":"Q-1"}"#, vec![]),
-            (r#"{"kind":"quote","id":"q","account_id":"a","number":"Q-1","amount":5,"sent_at":"2026-02-01T00:00:00Z"}"#, vec!["quote_sent 2026-02-01T00:00:00Z Quote Q-1: 5"]),
+            (
+                r#"{"kind":"quote","id":"q","account_id":"a","number":"Q-1","amount":5,"sent_at":"2026-02-01T00:00:00Z"}"#,
+                vec!["quote_sent 2026-02-01T00:00:00Z Quote Q-1: 5"],
+            ),
             (r#"{"kind":"order","id":"o","account_id":"a","number":"7"}"#, vec!["order_placed 2026-03-01T00:00:00Z Order 7"]),
             (r#"{"kind":"invoice","id":"i","account_id":"a"}"#, vec![]),
         ] {

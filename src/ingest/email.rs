@@ -108,8 +108,7 @@ pub fn parse(raw: &[u8], received_at: Timestamp) -> Result<Mail, String> {
             }
         }
     }
-    let recipients =
-        entry.participants.iter().filter(|p| p.role != ParticipantRole::From).filter_map(Participant::address).collect();
+    let recipients = entry.participants.iter().filter(|p| p.role != ParticipantRole::From).filter_map(Participant::address).collect();
     entry.attachments = attachments;
     let spans = if automatic.is_some() { whole(&body, SpanKind::Automatic) } else { reply::split(&body) };
     entry.body = body;
@@ -164,7 +163,7 @@ fn identity(of: &Identity) -> String {
     field(&of.from.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" "));
     field(of.date.as_deref().unwrap_or_default());
     field(of.subject.trim());
-    field(&of.body.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end().to_owned());
+    field(of.body.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end());
     hash.update(of.attachments);
     let digest = hash.finalize();
     let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
@@ -207,9 +206,8 @@ fn author_of(message: &Message, lists: &[Address]) -> (Option<Participant>, Opti
             None => name,
         });
         let reply_to = message.reply_to().into_iter().flat_map(|a| a.iter());
-        let author = reply_to
-            .filter_map(|a| Some((a.name().map(clean), Address::parse(a.address()?)?)))
-            .find(|(_, address)| !is_list(address, lists));
+        let author =
+            reply_to.filter_map(|a| Some((a.name().map(clean), Address::parse(a.address()?)?))).find(|(_, address)| !is_list(address, lists));
         match author {
             Some((author_name, author)) => (name, address) = (author_name.or(name), Some(author)),
             None => address = None,

@@ -130,9 +130,7 @@ mod tests {
     use super::*;
 
     fn split(mbox: &str) -> Vec<(u64, String)> {
-        Mbox::new(mbox.as_bytes())
-            .map(|item| item.map(|(line, raw)| (line, String::from_utf8(raw.unwrap()).unwrap())).unwrap())
-            .collect()
+        Mbox::new(mbox.as_bytes()).map(|item| item.map(|(line, raw)| (line, String::from_utf8(raw.unwrap()).unwrap())).unwrap()).collect()
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::de::{self, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{self, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use crate::domain::address::parse_domain;
@@ -30,11 +30,8 @@ pub struct Rejection {
 /// # Errors
 /// Says what is wrong with which field; nothing of a refused record is kept.
 pub fn read(json: &str) -> Result<Version, Rejection> {
-    let reject = |kind: Option<&str>, id: Option<&str>, reason: String| Rejection {
-        kind: kind.map(str::to_owned),
-        id: id.map(str::to_owned),
-        reason,
-    };
+    let reject =
+        |kind: Option<&str>, id: Option<&str>, reason: String| Rejection { kind: kind.map(str::to_owned), id: id.map(str::to_owned), reason };
     if json.len() > MAX_RECORD {
         return Err(reject(None, None, format!("the record has {} bytes; the limit is {MAX_RECORD}", json.len())));
     }
@@ -106,11 +103,7 @@ fn parse<T: DeserializeOwned>(value: Value) -> Result<T, String> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         let reason = error.into_inner().to_string();
-        if path == "." || reason.starts_with("missing field") || reason.starts_with("unknown field") {
-            reason
-        } else {
-            format!("{path}: {reason}")
-        }
+        if path == "." || reason.starts_with("missing field") || reason.starts_with("unknown field") { reason } else { format!("{path}: {reason}") }
     })
 }
 
@@ -252,9 +245,7 @@ fn check_addresses(field: &str, addresses: &[String]) -> Result<(), String> {
 fn check_strings(name: &str, value: &Value) -> Result<(), String> {
     match value {
         Value::String(text) if text.contains('\0') => Err(format!("{name} contains a NUL character")),
-        Value::String(text) if text.len() > MAX_STRING => {
-            Err(format!("{name} has {} bytes; the limit for one text is {MAX_STRING}", text.len()))
-        }
+        Value::String(text) if text.len() > MAX_STRING => Err(format!("{name} has {} bytes; the limit for one text is {MAX_STRING}", text.len())),
         Value::Array(items) => items.iter().enumerate().try_for_each(|(i, item)| check_strings(&format!("{name}[{i}]"), item)),
         Value::Object(fields) => fields.iter().try_for_each(|(key, item)| {
             if key.contains('\0') {
@@ -379,7 +370,10 @@ mod tests {
             (r#"{"kind":"entry","id":"a","type":"call","occurred_at":"2026-01-01T00:00:00Z"}"#, "missing field `account_id`"),
             (r#"{"kind":"entry","id":"a","account_id":"b","type":"fax","occurred_at":"2026-01-01T00:00:00Z"}"#, "type: unknown variant `fax`"),
             (r#"{"kind":"entry","id":"a","account_id":"b","type":"call","occurred_at":"9999-01-01T00:00:00Z"}"#, "occurred_at 9999"),
-            (r#"{"kind":"entry","id":"a","account_id":"b","type":"call","occurred_at":"2026-01-01T00:00:00Z","transcript":[{"text":"x","start":3,"end":1}]}"#, "transcript[0]: start 3"),
+            (
+                r#"{"kind":"entry","id":"a","account_id":"b","type":"call","occurred_at":"2026-01-01T00:00:00Z","transcript":[{"text":"x","start":3,"end":1}]}"#,
+                "transcript[0]: start 3",
+            ),
             (r#"{"kind":"workspace","timezone":"Mars/Base"}"#, "timezone \"Mars/Base\""),
         ] {
             let rejection = read(line).expect_err(line);

@@ -119,14 +119,18 @@ fn attribution_at(lines: &[Line], at: usize) -> Option<usize> {
 }
 
 static OPENS_ATTRIBUTION: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?ix)^( on\s | le\s | am\s | el\s | il\s | op\s | em\s | den\s | w\sdniu | at\s.*\bwrote | quoting\s
-        | \*?\d{1,4}[-./]\d | (mon|tue|wed|thu|fri|sat|sun)[a-z]*[,.\s] | "?[\w.'-]+(\s[\w.'(),-]+){0,5}"?\s*(<|\[mailto:|via\s|wrote|writes) )"#)
+    Regex::new(
+        r#"(?ix)^( on\s | le\s | am\s | el\s | il\s | op\s | em\s | den\s | w\sdniu | at\s.*\bwrote | quoting\s
+        | \*?\d{1,4}[-./]\d | (mon|tue|wed|thu|fri|sat|sun)[a-z]*[,.\s] | "?[\w.'-]+(\s[\w.'(),-]+){0,5}"?\s*(<|\[mailto:|via\s|wrote|writes) )"#,
+    )
     .expect("the pattern is a constant")
 });
 
 static CLOSES_ATTRIBUTION: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)(\b(wrote|writes|said|schrieb|geschreven|schreef|skrev|escribi[oó]|escreveu|ha\sscritto)(\s[^:]{0,80})?|a\s+[ée]crit\s?)\s*:\s*$")
-        .expect("the pattern is a constant")
+    Regex::new(
+        r"(?i)(\b(wrote|writes|said|schrieb|geschreven|schreef|skrev|escribi[oó]|escreveu|ha\sscritto)(\s[^:]{0,80})?|a\s+[ée]crit\s?)\s*:\s*$",
+    )
+    .expect("the pattern is a constant")
 });
 
 /// Whether a quoted mail's header block ("From: … Sent: … Subject: …") or its separator starts here.
@@ -216,9 +220,8 @@ fn starts_footer(lines: &[Line], at: usize, end: usize) -> bool {
     (first_of_paragraph && is_disclaimer(lines, at, end)) || LIST_FOOTER_ALONE.is_match(text)
 }
 
-static LIST_FOOTER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)(mailing list|to unsubscribe|unsubscribe from|listinfo)").expect("the pattern is a constant")
-});
+static LIST_FOOTER: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)(mailing list|to unsubscribe|unsubscribe from|listinfo)").expect("the pattern is a constant"));
 static LIST_FOOTER_ALONE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^(you (are receiving|received) this (e-?mail|message) because|to unsubscribe (from this (group|list)|send an email)|this message has been scanned for viruses)")
         .expect("the pattern is a constant")
@@ -226,8 +229,7 @@ static LIST_FOOTER_ALONE: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Whether the paragraph at `at` is legal boilerplate: two of its set phrases within its first lines.
 fn is_disclaimer(lines: &[Line], at: usize, end: usize) -> bool {
-    let paragraph: Vec<_> =
-        lines[at..end].iter().skip_while(|line| line.is_blank()).take_while(|line| !line.is_blank()).take(12).collect();
+    let paragraph: Vec<_> = lines[at..end].iter().skip_while(|line| line.is_blank()).take_while(|line| !line.is_blank()).take(12).collect();
     let text = paragraph.iter().map(|line| line.text.trim()).collect::<Vec<_>>().join(" ").to_lowercase();
     if text.starts_with("disclaimer:") || text.starts_with("confidentiality notice") {
         return true;
@@ -237,10 +239,25 @@ fn is_disclaimer(lines: &[Line], at: usize, end: usize) -> bool {
 }
 
 const DISCLAIMER_PHRASES: &[&str] = &[
-    "confidential", "intended recipient", "intended only for", "intended solely", "privileged", "in error",
-    "notify the sender", "unauthorized", "unauthorised", "disclosure", "dissemination", "proprietary",
-    "any attachments", "this message and any", "registered in england", "registered office", "company sensitive",
-    "please consider the environment", "think before you print",
+    "confidential",
+    "intended recipient",
+    "intended only for",
+    "intended solely",
+    "privileged",
+    "in error",
+    "notify the sender",
+    "unauthorized",
+    "unauthorised",
+    "disclosure",
+    "dissemination",
+    "proprietary",
+    "any attachments",
+    "this message and any",
+    "registered in england",
+    "registered office",
+    "company sensitive",
+    "please consider the environment",
+    "think before you print",
 ];
 
 /// The lines of the signature at the end of `start..end`, if there is one.
@@ -378,7 +395,10 @@ fn is_prose(text: &str) -> bool {
 /// A name alone at the end of the text, with what belongs to it: company, title, addresses and numbers.
 fn name_at_end(lines: &[Line], start: usize, last: usize) -> Option<usize> {
     let paragraph = paragraph_start(lines, start, last);
-    if paragraph < last && (ends_sentence(lines[last - 1].text) || LAST_WORDS.is_match(lines[last - 1].text.trim())) && is_titled_name(lines[last].text) {
+    if paragraph < last
+        && (ends_sentence(lines[last - 1].text) || LAST_WORDS.is_match(lines[last - 1].text.trim()))
+        && is_titled_name(lines[last].text)
+    {
         return Some(last);
     }
     // With an address or number in it, the block may reach over several paragraphs.
@@ -407,7 +427,9 @@ fn paragraph_start(lines: &[Line], start: usize, at: usize) -> usize {
 /// A short line as in a signature: a name, a company, a title, an address, a number.
 fn is_contact_line(text: &str) -> bool {
     let text = text.trim();
-    text.is_empty() || CONTACT.is_match(text) || (!is_prose(text) && text.split_whitespace().count() <= 6 && text.starts_with(|c: char| c.is_uppercase() || c.is_numeric()))
+    text.is_empty()
+        || CONTACT.is_match(text)
+        || (!is_prose(text) && text.split_whitespace().count() <= 6 && text.starts_with(|c: char| c.is_uppercase() || c.is_numeric()))
 }
 
 static CONTACT: LazyLock<Regex> = LazyLock::new(|| {
@@ -415,8 +437,9 @@ static CONTACT: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// What people write last before their name, without a full stop.
-static LAST_WORDS: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?i)^(hope (this|that|it) helps|hth|let me know|good luck|enjoy|have fun)\W*$").expect("the pattern is a constant"));
+static LAST_WORDS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^(hope (this|that|it) helps|hth|let me know|good luck|enjoy|have fun)\W*$").expect("the pattern is a constant")
+});
 
 /// A name, perhaps with a degree or call sign behind a comma.
 fn is_titled_name(text: &str) -> bool {
@@ -444,8 +467,8 @@ fn is_name(text: &str) -> bool {
 }
 
 const NOT_NAMES: &[&str] = &[
-    "yes", "no", "ok", "okay", "done", "hi", "hello", "dear", "hey", "please", "attached", "see", "none", "true", "false",
-    "sure", "agreed", "great", "nothing", "nope", "yep", "yeah", "error", "help", "any", "end", "sorry", "ideas", "right",
+    "yes", "no", "ok", "okay", "done", "hi", "hello", "dear", "hey", "please", "attached", "see", "none", "true", "false", "sure", "agreed", "great",
+    "nothing", "nope", "yep", "yeah", "error", "help", "any", "end", "sorry", "ideas", "right",
 ];
 
 // ---- lines to spans ----------------------------------------------------------------------------------------------
@@ -497,12 +520,12 @@ mod tests {
     fn an_outlook_header_block_quotes_to_the_end() {
         check(
             "Approved.\n\n________________________________\nFrom: Ann Lee\nSent: Tuesday\nTo: Jo\nSubject: Quote\n\nPlease approve.",
-            &[(New, "Approved."), (Quoted, "________________________________\nFrom: Ann Lee\nSent: Tuesday\nTo: Jo\nSubject: Quote\n\nPlease approve.")],
+            &[
+                (New, "Approved."),
+                (Quoted, "________________________________\nFrom: Ann Lee\nSent: Tuesday\nTo: Jo\nSubject: Quote\n\nPlease approve."),
+            ],
         );
-        check(
-            "Fine.\n\n-----Original Message-----\nFrom: Ann\n\nOk?",
-            &[(New, "Fine."), (Quoted, "-----Original Message-----\nFrom: Ann\n\nOk?")],
-        );
+        check("Fine.\n\n-----Original Message-----\nFrom: Ann\n\nOk?", &[(New, "Fine."), (Quoted, "-----Original Message-----\nFrom: Ann\n\nOk?")]);
     }
 
     #[test]

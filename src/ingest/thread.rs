@@ -17,7 +17,8 @@ pub fn id_of(message_id: &str) -> String {
 }
 
 static PREFIX: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^\s*((re|aw|antw|sv|vs|ref|rif|r|odp|fwd?|wg|tr|rv|enc|i|doorst)(\[\d+\])?\s*:\s*|\[[^\]]{1,40}\]\s*)+").expect("the pattern is a constant")
+    Regex::new(r"(?i)^\s*((re|aw|antw|sv|vs|ref|rif|r|odp|fwd?|wg|tr|rv|enc|i|doorst)(\[\d+\])?\s*:\s*|\[[^\]]{1,40}\]\s*)+")
+        .expect("the pattern is a constant")
 });
 static REPLY: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?i)^\s*(\[[^\]]{1,40}\]\s*)?(re|aw|antw|sv|ref|rif|odp)(\[\d+\])?\s*:").expect("the pattern is a constant"));

@@ -47,11 +47,11 @@ fn shift(value: &mut Value, weeks: i64, around: Date) {
     }
 }
 
-const MONTHS: [&str; 12] =
-    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+const MONTHS: [&str; 12] = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
 
 static DATE: LazyLock<Regex> = LazyLock::new(|| {
-    let month = "(January|February|March|April|May|June|July|August|September|October|November|December|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec)";
+    let month =
+        "(January|February|March|April|May|June|July|August|September|October|November|December|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec)";
     Regex::new(&format!(
         r"(?x)\b(?: (?<iso>\d{{4}}-\d{{2}}-\d{{2}}) | (?<day>\d{{1,2}})(?<ord>st|nd|rd|th)?\ (?<month>{month})(?:(?<gap>,?\ )(?<year>\d{{4}}))?
             | (?<month2>{month})\ (?<day2>\d{{1,2}})(?<ord2>st|nd|rd|th)?(?:(?<gap2>,\ |\ )(?<year2>\d{{4}}))? )\b"

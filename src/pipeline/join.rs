@@ -80,27 +80,31 @@ async fn settle_one(workspace: WorkspaceId, tx: &mut Tx, number: i64, asked: &mu
         return Ok(false);
     }
     let moved = entry.account_id != stored.entry.account_id;
-    let sequence = change::append(workspace, tx, NewChange {
-        what: "entry",
-        id: &entry.id,
-        number: Some(number),
-        account_id: entry.account_id.as_deref(),
-        action: Action::Updated,
-    }, now)
+    let sequence = change::append(
+        workspace,
+        tx,
+        NewChange { what: "entry", id: &entry.id, number: Some(number), account_id: entry.account_id.as_deref(), action: Action::Updated },
+        now,
+    )
     .await?;
-    entry::update(workspace, tx, &stored, &entry::New {
-        number,
-        sequence,
-        entry: &entry,
-        spans: &stored.spans,
-        flags: &stored.flags,
-        rule: owned.rule.map(Rule::as_str),
-        origin: None,
-        unmatched_domain: owned.unmatched_domain.as_deref(),
-        updated_at: stored.updated_at,
-        received_at: now,
-        content_hash: &stored.content_hash,
-    })
+    entry::update(
+        workspace,
+        tx,
+        &stored,
+        &entry::New {
+            number,
+            sequence,
+            entry: &entry,
+            spans: &stored.spans,
+            flags: &stored.flags,
+            rule: owned.rule.map(Rule::as_str),
+            origin: None,
+            unmatched_domain: owned.unmatched_domain.as_deref(),
+            updated_at: stored.updated_at,
+            received_at: now,
+            content_hash: &stored.content_hash,
+        },
+    )
     .await?;
     if moved {
         triggers::on_entry(workspace, tx, &entry, number, stored.communication, asked, config, now).await?;

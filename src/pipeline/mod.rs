@@ -74,7 +74,10 @@ impl Service {
     pub async fn open_to_read(data: &Path, config: Config, clock: Clock) -> Result<Service> {
         let path = database(data);
         if !path.exists() {
-            return Err(PipelineError::Refused(format!("{} holds no data yet; `rapport import PATH` or `rapport demo` puts some in", data.display())));
+            return Err(PipelineError::Refused(format!(
+                "{} holds no data yet; `rapport import PATH` or `rapport demo` puts some in",
+                data.display()
+            )));
         }
         let store = Store::open(Open::Read(path)).await?;
         let index = Live::open_to_read(data)?;

@@ -122,12 +122,12 @@ pub async fn read(service: &Service, workspace: WorkspaceId, account_id: &str) -
         .map(|s| Upcoming { kind: s.entry.r#type.to_string(), id: s.entry.id, at: Some(s.entry.occurred_at), subject: s.entry.subject })
         .collect();
     let tasks: Vec<Task> = record::of_account(workspace, tx, Kind::Task, account_id).await?;
-    upcoming.extend(
-        tasks
-            .into_iter()
-            .filter(|t| t.completed_at.is_none())
-            .map(|t| Upcoming { kind: Kind::Task.to_string(), id: t.id, at: t.due_at, subject: t.subject }),
-    );
+    upcoming.extend(tasks.into_iter().filter(|t| t.completed_at.is_none()).map(|t| Upcoming {
+        kind: Kind::Task.to_string(),
+        id: t.id,
+        at: t.due_at,
+        subject: t.subject,
+    }));
     upcoming.sort_by_key(|u| (u.at.is_none(), u.at));
     Ok(Profile {
         as_of: now,

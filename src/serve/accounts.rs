@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
+use super::cursor;
 use super::extract::{Caller, Page, Params, Segments, limit};
 use super::problem::Problem;
-use super::cursor;
 use crate::domain::record::{Account, Contact, Kind};
 use crate::store::account::Sort;
 use crate::store::entry::{self, Unmatched};

@@ -56,6 +56,9 @@ mod tests {
     #[test]
     fn hostile_names_are_only_shown() {
         assert_eq!(disposition("Preis \"ü\".pdf"), "attachment; filename=\"Preis ___.pdf\"; filename*=UTF-8''Preis%20%22%C3%BC%22.pdf");
-        assert_eq!(disposition("../../etc/passwd\r\nX: y"), "attachment; filename=\"_.._etc_passwd__X_ y\"; filename*=UTF-8''..%2F..%2Fetc%2FpasswdX%3A%20y");
+        assert_eq!(
+            disposition("../../etc/passwd\r\nX: y"),
+            "attachment; filename=\"_.._etc_passwd__X_ y\"; filename*=UTF-8''..%2F..%2Fetc%2FpasswdX%3A%20y"
+        );
     }
 }

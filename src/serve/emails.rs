@@ -30,7 +30,12 @@ pub struct Wanted {
     responses((status = 201, body = Outcome), (status = 200, body = Outcome), (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 413, body = Problem, content_type = "application/problem+json")),
 )]
-pub async fn post(State(app): State<App>, caller: Caller, Params(wanted): Params<Wanted>, Body(body): Body) -> Result<(StatusCode, Json<Outcome>), Problem> {
+pub async fn post(
+    State(app): State<App>,
+    caller: Caller,
+    Params(wanted): Params<Wanted>,
+    Body(body): Body,
+) -> Result<(StatusCode, Json<Outcome>), Problem> {
     let source = wanted.source.unwrap_or_else(|| "api".to_owned());
     if source.is_empty() || source.len() > 500 || source.chars().any(char::is_control) {
         return Err(Problem::bad_request("bad_parameter", "source is not 1 to 500 bytes without control characters"));

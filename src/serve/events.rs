@@ -63,9 +63,12 @@ pub async fn get(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let mut committed = app.service.store.committed();
     let sequence = match headers.get("last-event-id") {
-        Some(id) => id.to_str().ok().and_then(|id| id.trim().parse().ok()).filter(|id| *id >= 0).ok_or_else(|| {
-            Problem::bad_request("bad_header", "Last-Event-ID is not the id of an event: a whole number")
-        })?,
+        Some(id) => id
+            .to_str()
+            .ok()
+            .and_then(|id| id.trim().parse().ok())
+            .filter(|id| *id >= 0)
+            .ok_or_else(|| Problem::bad_request("bad_header", "Last-Event-ID is not the id of an event: a whole number"))?,
         None => *committed.borrow_and_update(),
     };
     committed.mark_changed();

@@ -8,9 +8,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
+use super::cursor;
 use super::extract::{Caller, Page, Params, limit};
 use super::problem::Problem;
-use super::cursor;
 use crate::store::job::{self, Job};
 
 #[derive(Serialize, ToSchema)]

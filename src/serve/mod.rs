@@ -135,7 +135,13 @@ fn router(app: App) -> Router {
 ///
 /// # Errors
 /// When the listener or the index thread fails.
-pub async fn run(listener: TcpListener, service: Service, workspace: WorkspaceId, metrics: PrometheusHandle, stop: CancellationToken) -> std::io::Result<()> {
+pub async fn run(
+    listener: TcpListener,
+    service: Service,
+    workspace: WorkspaceId,
+    metrics: PrometheusHandle,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
     let stop_work = CancellationToken::new();
     let indexer = service.index.follow(service.store.clone(), stop_work.clone())?;
     let workers: Vec<_> = (0..service.config.workers).map(|_| tokio::spawn(work::run(service.clone(), stop_work.clone()))).collect();
@@ -163,4 +169,3 @@ pub async fn run(listener: TcpListener, service: Service, workspace: WorkspaceId
 pub fn is_loopback(address: &SocketAddr) -> bool {
     address.ip().is_loopback()
 }
-

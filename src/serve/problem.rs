@@ -42,7 +42,12 @@ impl Problem {
     }
 
     pub fn method_not_allowed() -> Problem {
-        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed", "this path does not take this method; /docs lists what it takes")
+        Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "Method not allowed",
+            "this path does not take this method; /docs lists what it takes",
+        )
     }
 
     pub fn too_large(detail: impl Into<String>) -> Problem {
@@ -58,7 +63,12 @@ impl Problem {
     }
 
     pub fn timeout() -> Problem {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "The answer took too long", "the request was given up after 30 seconds; ask for less, or try again")
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "timeout",
+            "The answer took too long",
+            "the request was given up after 30 seconds; ask for less, or try again",
+        )
     }
 
     pub fn overloaded(detail: impl Into<String>) -> Problem {
@@ -66,7 +76,12 @@ impl Problem {
     }
 
     fn internal() -> Problem {
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong", "the server failed to answer; its log says why under this request's id")
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something went wrong",
+            "the server failed to answer; its log says why under this request's id",
+        )
     }
 }
 

@@ -40,9 +40,8 @@ pub async fn post(State(app): State<App>, caller: Caller, headers: HeaderMap, Bo
         "application/json" => false,
         _ => return Err(Problem::unsupported_media_type(format!("content type {content_type:?} is not application/x-ndjson or application/json"))),
     };
-    let text = String::from_utf8(body.into()).map_err(|e| {
-        Problem::bad_request("bad_body", format!("the body is not UTF-8 from byte {}", e.utf8_error().valid_up_to()))
-    })?;
+    let text = String::from_utf8(body.into())
+        .map_err(|e| Problem::bad_request("bad_body", format!("the body is not UTF-8 from byte {}", e.utf8_error().valid_up_to())))?;
     let items = blocking(move || if lines { Ok(read_lines(&text)) } else { read_array(&text) }).await??;
     if items.len() > MAX_RECORDS {
         return Err(Problem::too_large(format!("{} records in one request; the limit is {MAX_RECORDS}", items.len())));
@@ -61,6 +60,7 @@ fn read_array(text: &str) -> Result<Items, Problem> {
     if trimmed.starts_with('{') {
         return Ok(vec![record::read(trimmed)]);
     }
-    let items: Vec<&RawValue> = serde_json::from_str(text).map_err(|e| Problem::bad_request("bad_body", format!("the body is not a JSON array: {e}")))?;
+    let items: Vec<&RawValue> =
+        serde_json::from_str(text).map_err(|e| Problem::bad_request("bad_body", format!("the body is not a JSON array: {e}")))?;
     Ok(items.into_iter().map(|item| record::read(item.get())).collect())
 }

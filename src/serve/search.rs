@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
+use super::cursor;
 use super::extract::{Caller, Params, limit, range, words};
 use super::problem::Problem;
-use super::cursor;
 use crate::index::query;
 use crate::index::search::{Order, Request};
 use crate::pipeline::search::{self, Answer, person_keys};

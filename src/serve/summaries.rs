@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
+use super::cursor;
 use super::extract::{Caller, Page, Params, Segments, limit};
 use super::problem::Problem;
-use super::cursor;
 use crate::domain::summary::{Cause, Coverage, Engine, Summary};
 use crate::pipeline::refresh;
 use crate::store::{account, summary};
@@ -30,7 +30,12 @@ pub struct Wanted {
     get, path = "/v1/accounts/{id}/summary", tag = "insights", params(("id" = String, Path), Wanted),
     responses((status = 200, body = Summary), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json")),
 )]
-pub async fn get(State(app): State<App>, caller: Caller, Segments(id): Segments<String>, Params(wanted): Params<Wanted>) -> Result<Json<Summary>, Problem> {
+pub async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    Segments(id): Segments<String>,
+    Params(wanted): Params<Wanted>,
+) -> Result<Json<Summary>, Problem> {
     if let Some(language) = wanted.language.as_deref().filter(|l| *l != "en") {
         return Err(Problem::bad_request("bad_parameter", format!("language is {language:?}; summaries are written in en")));
     }
@@ -61,7 +66,12 @@ pub struct Asked {
     post, path = "/v1/accounts/{id}/summary/refresh", tag = "insights", params(("id" = String, Path), WantedRefresh),
     responses((status = 202, body = Asked), (status = 200, body = Asked), (status = 404, body = Problem, content_type = "application/problem+json")),
 )]
-pub async fn refresh(State(app): State<App>, caller: Caller, Segments(id): Segments<String>, Params(wanted): Params<WantedRefresh>) -> Result<Response, Problem> {
+pub async fn refresh(
+    State(app): State<App>,
+    caller: Caller,
+    Segments(id): Segments<String>,
+    Params(wanted): Params<WantedRefresh>,
+) -> Result<Response, Problem> {
     Ok(match refresh::ask(&app.service, caller.workspace, &id, wanted.force.unwrap_or(false)).await? {
         Ok(job) => (StatusCode::ACCEPTED, Json(Asked { status: "queued", job: Some(job), version: None })).into_response(),
         Err(version) => (StatusCode::OK, Json(Asked { status: "unchanged", job: None, version: Some(version) })).into_response(),
@@ -91,7 +101,12 @@ pub struct Version {
     get, path = "/v1/accounts/{id}/summary/versions", tag = "insights", params(("id" = String, Path), Page),
     responses((status = 200, body = Versions), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json")),
 )]
-pub async fn versions(State(app): State<App>, caller: Caller, Segments(id): Segments<String>, Params(page): Params<Page>) -> Result<Json<Versions>, Problem> {
+pub async fn versions(
+    State(app): State<App>,
+    caller: Caller,
+    Segments(id): Segments<String>,
+    Params(page): Params<Page>,
+) -> Result<Json<Versions>, Problem> {
     let limit = limit(page.limit)?;
     let question = format!("summary versions {id}");
     let before: Option<i64> = cursor::decode(&question, page.cursor.as_deref())?;

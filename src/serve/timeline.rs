@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
+use super::cursor;
 use super::entries::shown;
 use super::extract::{Caller, Params, Segments, limit, range, words};
 use super::problem::Problem;
-use super::cursor;
 use crate::domain::Entry;
 use crate::domain::entry::EntryType;
 use crate::index::query;
@@ -68,7 +68,12 @@ pub struct Group {
     get, path = "/v1/accounts/{id}/timeline", tag = "timeline", params(("id" = String, Path), Wanted),
     responses((status = 200, body = Timeline), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json")),
 )]
-pub async fn get(State(app): State<App>, caller: Caller, Segments(id): Segments<String>, Params(wanted): Params<Wanted>) -> Result<Json<Timeline>, Problem> {
+pub async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    Segments(id): Segments<String>,
+    Params(wanted): Params<Wanted>,
+) -> Result<Json<Timeline>, Problem> {
     let limit = limit(wanted.limit)?;
     range(wanted.from, wanted.to)?;
     let types: Vec<EntryType> = words("type", wanted.r#type.as_deref())?;

@@ -131,10 +131,6 @@ pub async fn list(workspace: WorkspaceId, tx: &mut Tx, text: Option<&str>, sort:
 
 impl Row {
     pub fn after(&self) -> After {
-        After {
-            name_key: self.name.to_lowercase(),
-            last_activity: self.last_activity_at.map_or(0, micros),
-            account_id: self.account_id.clone(),
-        }
+        After { name_key: self.name.to_lowercase(), last_activity: self.last_activity_at.map_or(0, micros), account_id: self.account_id.clone() }
     }
 }

@@ -153,10 +153,7 @@ pub fn people(entry: &Entry) -> BTreeSet<(String, Option<String>)> {
         let name = s.speaker.as_deref().and_then(crate::domain::entry::name_key);
         (address.as_ref().map(|a| a.as_str().to_owned()).or(name), address)
     });
-    participants
-        .chain(speakers)
-        .filter_map(|(key, address)| Some((key?, address.map(|a| registrable(a.domain()).to_owned()))))
-        .collect()
+    participants.chain(speakers).filter_map(|(key, address)| Some((key?, address.map(|a| registrable(a.domain()).to_owned())))).collect()
 }
 
 /// Entries that came and went within a transaction, by workspace, account and type.
@@ -214,8 +211,7 @@ pub async fn update(workspace: WorkspaceId, tx: &mut Tx, before: &Stored, new: &
 }
 
 pub async fn delete(workspace: WorkspaceId, tx: &mut Tx, stored: &Stored, now: Timestamp) -> Result<()> {
-    for statement in
-        ["DELETE FROM entry WHERE workspace_id = $1 AND number = $2", "DELETE FROM participant WHERE workspace_id = $1 AND number = $2"]
+    for statement in ["DELETE FROM entry WHERE workspace_id = $1 AND number = $2", "DELETE FROM participant WHERE workspace_id = $1 AND number = $2"]
     {
         on!(tx, c => sqlx::query(statement).bind(workspace.0).bind(stored.number).execute(c).await?.rows_affected());
     }
@@ -299,7 +295,14 @@ pub async fn after_number(tx: &mut Tx, number: i64, limit: i64) -> Result<Vec<(W
 }
 
 /// Mail entries in which any of these addresses or registrable domains took part, after a number.
-pub async fn with_parties(workspace: WorkspaceId, tx: &mut Tx, address: Option<&str>, domain: Option<&str>, after: i64, limit: i64) -> Result<Vec<i64>> {
+pub async fn with_parties(
+    workspace: WorkspaceId,
+    tx: &mut Tx,
+    address: Option<&str>,
+    domain: Option<&str>,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<i64>> {
     let rows: Vec<(i64,)> = on!(tx, c => sqlx::query_as(
         "SELECT DISTINCT p.number FROM participant p JOIN mail m ON m.number = p.number
          WHERE p.workspace_id = $1 AND (p.person = $2 OR p.domain = $3) AND p.number > $4 ORDER BY p.number LIMIT $5")
@@ -348,7 +351,9 @@ macro_rules! push_filter {
             $query.push(" AND occurred_at < ").push_bind(micros(to));
         }
         if let Some(people) = &$filter.people {
-            $query.push(" AND EXISTS (SELECT 1 FROM participant p WHERE p.workspace_id = entry.workspace_id AND p.number = entry.number AND p.person IN (");
+            $query.push(
+                " AND EXISTS (SELECT 1 FROM participant p WHERE p.workspace_id = entry.workspace_id AND p.number = entry.number AND p.person IN (",
+            );
             let mut list = $query.separated(", ");
             list.push_bind("");
             for person in people {
@@ -360,7 +365,14 @@ macro_rules! push_filter {
 }
 
 /// A page of an account's entries, newest first.
-pub async fn timeline(workspace: WorkspaceId, tx: &mut Tx, account_id: &str, filter: &Filter, after: Option<After>, limit: i64) -> Result<Vec<Stored>> {
+pub async fn timeline(
+    workspace: WorkspaceId,
+    tx: &mut Tx,
+    account_id: &str,
+    filter: &Filter,
+    after: Option<After>,
+    limit: i64,
+) -> Result<Vec<Stored>> {
     let rows: Vec<Row> = on!(tx, c => {
         let mut query = sqlx::QueryBuilder::new(concat!("SELECT ", columns!(), " FROM entry WHERE workspace_id = "));
         push_filter!(query, workspace, account_id, filter, &filter.types);

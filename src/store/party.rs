@@ -75,8 +75,7 @@ pub async fn set_addresses(
         "SELECT address, account_id FROM person_address WHERE workspace_id = $1 AND kind = $2 AND id = $3")
         .bind(workspace.0).bind(kind.as_str()).bind(id).fetch_all(c).await?);
     let before: HashSet<(String, Option<String>)> = before.into_iter().collect();
-    let after: HashSet<(String, Option<String>)> =
-        addresses.iter().map(|a| (a.as_str().to_owned(), account_id.map(str::to_owned))).collect();
+    let after: HashSet<(String, Option<String>)> = addresses.iter().map(|a| (a.as_str().to_owned(), account_id.map(str::to_owned))).collect();
     if before == after {
         return Ok(Vec::new());
     }

@@ -10,8 +10,7 @@ use crate::domain::WorkspaceId;
 
 /// The workspace of this name, if it exists.
 pub async fn find(tx: &mut Tx, name: &str) -> Result<Option<WorkspaceId>> {
-    let row: Option<(i64,)> =
-        on!(tx, c => sqlx::query_as("SELECT workspace_id FROM workspace WHERE name = $1").bind(name).fetch_optional(c).await?);
+    let row: Option<(i64,)> = on!(tx, c => sqlx::query_as("SELECT workspace_id FROM workspace WHERE name = $1").bind(name).fetch_optional(c).await?);
     Ok(row.map(|(id,)| WorkspaceId(id)))
 }
 

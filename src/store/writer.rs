@@ -96,7 +96,11 @@ async fn write_all(pool: Pool, mut queue: mpsc::Receiver<Work>, committed: watch
                 tracing::error!(%error, "a commit failed");
                 let full = matches!(error, StoreError::DiskFull);
                 for (reply, _) in done {
-                    let _ = reply.send(Err(if full { StoreError::DiskFull } else { StoreError::Refused("the commit failed; it is safe to send this again".to_owned()) }));
+                    let _ = reply.send(Err(if full {
+                        StoreError::DiskFull
+                    } else {
+                        StoreError::Refused("the commit failed; it is safe to send this again".to_owned())
+                    }));
                 }
             }
         }

@@ -103,7 +103,8 @@ impl App {
     /// Posts a raw mail found in a mailbox.
     pub async fn mail(&self, source: &str, raw: &str) -> Value {
         let path = format!("/v1/emails?source={source}");
-        let response = self.request(Method::POST, &path).header("content-type", "message/rfc822").body(raw.to_owned()).send().await.expect("an answer");
+        let response =
+            self.request(Method::POST, &path).header("content-type", "message/rfc822").body(raw.to_owned()).send().await.expect("an answer");
         assert!(response.status().is_success(), "{}", response.status());
         response.json().await.expect("JSON")
     }

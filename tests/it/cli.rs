@@ -51,8 +51,24 @@ impl Drop for Served {
 
 fn mbox() -> String {
     let mails = [
-        raw_mail("1@a", "ann@acme.example", "jo@us.example", "Tue, 3 Feb 2026 09:12:00 +0000", "Scanner outage", "", "The scanners in Leeds stopped."),
-        raw_mail("2@u", "jo@us.example", "ann@acme.example", "Tue, 3 Feb 2026 10:12:00 +0000", "Re: Scanner outage", "In-Reply-To: <1@a>\r\n", "We look at it."),
+        raw_mail(
+            "1@a",
+            "ann@acme.example",
+            "jo@us.example",
+            "Tue, 3 Feb 2026 09:12:00 +0000",
+            "Scanner outage",
+            "",
+            "The scanners in Leeds stopped.",
+        ),
+        raw_mail(
+            "2@u",
+            "jo@us.example",
+            "ann@acme.example",
+            "Tue, 3 Feb 2026 10:12:00 +0000",
+            "Re: Scanner outage",
+            "In-Reply-To: <1@a>\r\n",
+            "We look at it.",
+        ),
         raw_mail("3@g", "bob@gmail.com", "jo@us.example", "Tue, 3 Feb 2026 11:12:00 +0000", "Hello", "", "From the start it worked."),
     ];
     mails.iter().map(|m| format!("From x Tue Feb  3 09:12:00 2026\n{}\n", m.replace("\r\n", "\n"))).collect()
@@ -74,13 +90,21 @@ fn import_takes_files_and_folders_and_says_what_it_did() {
     let directory = tempfile::tempdir().unwrap();
     let (data, files) = (directory.path().join("data"), directory.path().join("files"));
     write(&files.join("mail.mbox.gz"), gzip(&mbox()));
-    write(&files.join("Maildir/cur/1:2,S"), raw_mail("4@a", "ann@acme.example", "jo@us.example", "Wed, 4 Feb 2026 09:12:00 +0000", "Third", "", "More words."));
+    write(
+        &files.join("Maildir/cur/1:2,S"),
+        raw_mail("4@a", "ann@acme.example", "jo@us.example", "Wed, 4 Feb 2026 09:12:00 +0000", "Third", "", "More words."),
+    );
     write(&files.join("Maildir/new/.keep"), "");
     write(&files.join("Maildir/tmp/2"), "half a mail");
     write(&files.join("crm.ndjson"), "{\"kind\":\"account\",\"id\":\"corp\",\"name\":\"Corp\"}\n");
     let path = files.to_str().unwrap();
     let first = rapport(&data, &["import", path, "--us", "us.example", "--discover-accounts"]);
-    assert_eq!((first.status.code(), last_line(&first).as_str()), (Some(0), "added 5, updated 0, unchanged 0, unmatched 1, rejected 0"), "{}", text(&first.stderr));
+    assert_eq!(
+        (first.status.code(), last_line(&first).as_str()),
+        (Some(0), "added 5, updated 0, unchanged 0, unmatched 1, rejected 0"),
+        "{}",
+        text(&first.stderr)
+    );
     let again = rapport(&data, &["import", path]);
     assert_eq!(last_line(&again), "added 0, updated 0, unchanged 5, unmatched 0, rejected 0");
 
@@ -113,7 +137,13 @@ fn each_rejection_is_a_line_and_the_rest_goes_on() {
     let errors = text(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{errors}");
     assert!(last_line(&output).starts_with("added 2, updated 0, unchanged 0"), "{}", last_line(&output));
-    for says in ["bad.ndjson:2: missing field `id`", "bad.ndjson:4: not UTF-8 from byte 0", "bad.ndjson:5: kind \"lead\" is none of", "picture.png: not a format", "cut.mbox.gz: the file cannot be read on"] {
+    for says in [
+        "bad.ndjson:2: missing field `id`",
+        "bad.ndjson:4: not UTF-8 from byte 0",
+        "bad.ndjson:5: kind \"lead\" is none of",
+        "picture.png: not a format",
+        "cut.mbox.gz: the file cannot be read on",
+    ] {
         assert!(errors.contains(says), "{says} in {errors}");
     }
 }

@@ -26,7 +26,10 @@ async fn the_same_mail_through_three_mailboxes_is_one_entry_with_three_provenanc
     let entry = app.get(&format!("/v1/entries/{}", first["id"].as_str().unwrap())).await;
     let sources: Vec<_> = entry["provenance"].as_array().unwrap().iter().map(|p| p["source"].as_str().unwrap()).collect();
     assert_eq!(sources, ["archive", "jo", "mia"]);
-    assert_eq!((entry["account_id"].as_str(), entry["matched_by"].as_str(), entry["type"].as_str()), (Some("acme"), Some("domain"), Some("email_received")));
+    assert_eq!(
+        (entry["account_id"].as_str(), entry["matched_by"].as_str(), entry["type"].as_str()),
+        (Some("acme"), Some("domain"), Some("email_received"))
+    );
     // The same Message-ID with other content is another mail, and says so.
     let other = app.mail("jo", &mail.replace("It works.", "It fails.")).await;
     assert_eq!(other["status"], "added");
@@ -43,7 +46,8 @@ async fn unmatched_mail_waits_by_domain_and_joins_when_account_or_contact_appear
     app.mail("jo", &raw_mail("2@a", "Bob <bob@gmail.com>", "jo@us.example", DATE, "Two", "", "second")).await;
     app.mail("jo", &raw_mail("3@a", "jo@us.example", "ann@mail.acme.example", DATE, "Three", "", "third")).await;
     let waiting = app.get("/v1/unmatched").await;
-    let domains: Vec<_> = waiting["items"].as_array().unwrap().iter().map(|d| (d["domain"].as_str().unwrap(), d["entries"].as_i64().unwrap())).collect();
+    let domains: Vec<_> =
+        waiting["items"].as_array().unwrap().iter().map(|d| (d["domain"].as_str().unwrap(), d["entries"].as_i64().unwrap())).collect();
     assert_eq!(domains, [("acme.example", 1), ("gmail.com", 1), ("mail.acme.example", 1)]);
     assert_eq!(waiting["items"][0]["first_seen"], "2026-02-03T09:12:00Z");
 
@@ -65,12 +69,33 @@ async fn unmatched_mail_waits_by_domain_and_joins_when_account_or_contact_appear
 
 #[tokio::test]
 async fn our_own_list_mail_belongs_to_the_account_it_answers_in_either_order() {
-    let question = raw_mail("q@acme", "Ann via Users <users@lists.us.example>", "users@lists.us.example", DATE, "[users] Help",
-        "Reply-To: Ann <ann@acme.example>\r\nList-Id: Users <users.lists.us.example>\r\n", "It fails.");
-    let answer = raw_mail("r@us", "jo@us.example", "users@lists.us.example", "Tue, 3 Feb 2026 10:00:00 +0000", "Re: [users] Help",
-        "In-Reply-To: <q@acme>\r\nList-Id: Users <users.lists.us.example>\r\n", "Try this.");
-    let again = raw_mail("s@us", "mia@us.example", "users@lists.us.example", "Tue, 3 Feb 2026 11:00:00 +0000", "Re: [users] Help",
-        "In-Reply-To: <r@us>\r\nList-Id: Users <users.lists.us.example>\r\n", "Or that.");
+    let question = raw_mail(
+        "q@acme",
+        "Ann via Users <users@lists.us.example>",
+        "users@lists.us.example",
+        DATE,
+        "[users] Help",
+        "Reply-To: Ann <ann@acme.example>\r\nList-Id: Users <users.lists.us.example>\r\n",
+        "It fails.",
+    );
+    let answer = raw_mail(
+        "r@us",
+        "jo@us.example",
+        "users@lists.us.example",
+        "Tue, 3 Feb 2026 10:00:00 +0000",
+        "Re: [users] Help",
+        "In-Reply-To: <q@acme>\r\nList-Id: Users <users.lists.us.example>\r\n",
+        "Try this.",
+    );
+    let again = raw_mail(
+        "s@us",
+        "mia@us.example",
+        "users@lists.us.example",
+        "Tue, 3 Feb 2026 11:00:00 +0000",
+        "Re: [users] Help",
+        "In-Reply-To: <r@us>\r\nList-Id: Users <users.lists.us.example>\r\n",
+        "Or that.",
+    );
     for order in [[&question, &answer, &again], [&again, &answer, &question]] {
         let app = App::spawn().await;
         app.add(&[us(), account("acme", "acme.example")]).await;
@@ -80,7 +105,8 @@ async fn our_own_list_mail_belongs_to_the_account_it_answers_in_either_order() {
         app.settle().await;
         let timeline = app.get("/v1/accounts/acme/timeline").await;
         assert_eq!(timeline["counts"], json!({ "email_received": 1, "email_sent": 2 }));
-        let threads: std::collections::HashSet<_> = timeline["items"].as_array().unwrap().iter().map(|e| e["thread_id"].as_str().unwrap().to_owned()).collect();
+        let threads: std::collections::HashSet<_> =
+            timeline["items"].as_array().unwrap().iter().map(|e| e["thread_id"].as_str().unwrap().to_owned()).collect();
         assert_eq!(threads.len(), 1);
         let people: Vec<_> = timeline["items"][2]["participants"].as_array().unwrap().iter().map(|p| p["email"].as_str().unwrap()).collect();
         assert_eq!(people, ["ann@acme.example"], "the author is in Reply-To, and a list is nobody");

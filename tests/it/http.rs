@@ -35,9 +35,26 @@ async fn the_description_lists_every_route_and_the_reference_needs_no_other_host
     let app = App::spawn().await;
     let description = app.get("/openapi.json").await;
     let paths: Vec<&String> = description["paths"].as_object().unwrap().keys().collect();
-    for path in ["/v1/records", "/v1/emails", "/v1/accounts", "/v1/accounts/{id}/360", "/v1/accounts/{id}/timeline", "/v1/contacts", "/v1/unmatched",
-        "/v1/entries/{id}", "/v1/entries/{id}/attachments/{n}", "/v1/search", "/v1/accounts/{id}/summary", "/v1/accounts/{id}/summary/refresh",
-        "/v1/accounts/{id}/summary/versions", "/v1/events", "/v1/jobs", "/healthz", "/readyz", "/metrics"] {
+    for path in [
+        "/v1/records",
+        "/v1/emails",
+        "/v1/accounts",
+        "/v1/accounts/{id}/360",
+        "/v1/accounts/{id}/timeline",
+        "/v1/contacts",
+        "/v1/unmatched",
+        "/v1/entries/{id}",
+        "/v1/entries/{id}/attachments/{n}",
+        "/v1/search",
+        "/v1/accounts/{id}/summary",
+        "/v1/accounts/{id}/summary/refresh",
+        "/v1/accounts/{id}/summary/versions",
+        "/v1/events",
+        "/v1/jobs",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    ] {
         assert!(paths.iter().any(|p| *p == path), "{path} in {paths:?}");
     }
     let docs = app.send("/docs/").await.text().await.unwrap();
@@ -61,7 +78,14 @@ async fn health_readiness_and_figures() {
 async fn pages_of_other_sites_cannot_reach_it_through_the_browser() {
     let app = App::spawn().await;
     for (header, value) in [("host", "evil.example"), ("origin", "https://evil.example"), ("origin", "null")] {
-        let response = app.request(Method::POST, "/v1/records").header("content-type", "application/json").header(header, value).body("[]").send().await.unwrap();
+        let response = app
+            .request(Method::POST, "/v1/records")
+            .header("content-type", "application/json")
+            .header(header, value)
+            .body("[]")
+            .send()
+            .await
+            .unwrap();
         assert_eq!(problem(response).await.1["code"], "forbidden", "{header}: {value}");
     }
     let local = app.request(Method::GET, "/v1/accounts").header("origin", "http://localhost:3000").send().await.unwrap();
@@ -87,9 +111,13 @@ async fn another_workspace_sees_nothing() {
 async fn jobs_show_what_never_worked() {
     let app = App::spawn().await;
     let (workspace, now) = (app.workspace, app.service.clock.now());
-    app.service.store.write(move |tx| Box::pin(async move {
-        rapport::store::job::enqueue(workspace, tx, "nonsense", "x", "{}", rapport::store::job::When::NOW, now).await
-    })).await.unwrap();
+    app.service
+        .store
+        .write(move |tx| {
+            Box::pin(async move { rapport::store::job::enqueue(workspace, tx, "nonsense", "x", "{}", rapport::store::job::When::NOW, now).await })
+        })
+        .await
+        .unwrap();
     rapport::pipeline::work::drain(&app.service).await.unwrap();
     for _ in 0..100 {
         let jobs: Value = app.get("/v1/jobs").await;

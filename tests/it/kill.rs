@@ -74,5 +74,8 @@ async fn nothing_acknowledged_is_lost_or_doubled() {
     }
     stop.cancel();
     follower.join().unwrap();
-    println!("{cycles} kills, {in_flight_cycles} with {WRITERS} writers in flight: {} acknowledged, 0 lost, 0 double, index = store", acknowledged.len());
+    println!(
+        "{cycles} kills, {in_flight_cycles} with {WRITERS} writers in flight: {} acknowledged, 0 lost, 0 double, index = store",
+        acknowledged.len()
+    );
 }

@@ -1,5 +1,7 @@
 //! Behaviour over HTTP and the command line: one spawned app per test, with its own database and index.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
+
 mod app;
 mod cli;
 mod emails;

@@ -31,13 +31,19 @@ async fn any_order_with_duplicates_gives_one_state() {
         record["updated_at"] = at.into();
         record
     };
-    let deal = |stage: &str, at: &str| dated(json!({ "kind": "deal", "id": "d1", "account_id": "acme", "name": "Depots", "stage": stage, "created_at": "2026-01-01T00:00:00Z" }), at);
-    let mail = |id: &str, from: &str, to: &str, day: u8, subject: &str, headers: &str| raw_mail(id, from, to, &format!("{day} Jan 2026 09:00:00 +0000"), subject, headers, &format!("words of {id}"));
+    let deal = |stage: &str, at: &str| {
+        dated(json!({ "kind": "deal", "id": "d1", "account_id": "acme", "name": "Depots", "stage": stage, "created_at": "2026-01-01T00:00:00Z" }), at)
+    };
+    let mail = |id: &str, from: &str, to: &str, day: u8, subject: &str, headers: &str| {
+        raw_mail(id, from, to, &format!("{day} Jan 2026 09:00:00 +0000"), subject, headers, &format!("words of {id}"))
+    };
     let items = vec![
         Item::Record(json!({ "kind": "workspace", "us_domains": ["us.example"], "updated_at": "2026-01-01T00:00:00Z" })),
         Item::Record(dated(account("acme", "acme.example"), "2026-01-01T00:00:00Z")),
         Item::Record(dated(account("corp", "corp.example"), "2026-01-01T00:00:00Z")),
-        Item::Record(json!({ "kind": "contact", "id": "c1", "account_id": "acme", "name": "Ann", "emails": ["ann@corp.example"], "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-02T00:00:00Z" })),
+        Item::Record(
+            json!({ "kind": "contact", "id": "c1", "account_id": "acme", "name": "Ann", "emails": ["ann@corp.example"], "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-02T00:00:00Z" }),
+        ),
         Item::Record(deal("Lead", "2026-01-01T00:00:00Z")),
         Item::Record(deal("Proposal", "2026-01-05T00:00:00Z")),
         Item::Record(deal("Negotiation", "2026-01-09T00:00:00Z")),

@@ -13,10 +13,14 @@ async fn each_line_gets_its_own_answer_and_bad_ones_change_nothing() {
     let app = App::spawn().await;
     let outcomes = app
         .post_lines(concat!(
-            r#"{"kind":"account","id":"acme","name":"Acme","domains":["acme.example"]}"#, "\n\n",
-            r#"{"kind":"lead","id":"x"}"#, "\n",
-            r#"{"kind":"account","id":"acme","name":"Acme","domains":["acme.example"]}"#, "\n",
-            r#"{"kind":"account","id":"b","colour":"red"}"#, "\n",
+            r#"{"kind":"account","id":"acme","name":"Acme","domains":["acme.example"]}"#,
+            "\n\n",
+            r#"{"kind":"lead","id":"x"}"#,
+            "\n",
+            r#"{"kind":"account","id":"acme","name":"Acme","domains":["acme.example"]}"#,
+            "\n",
+            r#"{"kind":"account","id":"b","colour":"red"}"#,
+            "\n",
             "not json\n",
             r#"{"kind":"account","id":"acme","name":"Acme Corp","domains":["acme.example"]}"#,
         ))
@@ -30,7 +34,8 @@ async fn each_line_gets_its_own_answer_and_bad_ones_change_nothing() {
 
     let wrong_type = app.request(reqwest::Method::POST, "/v1/records").header("content-type", "text/plain").body("{}").send().await.unwrap();
     assert_eq!(problem(wrong_type).await.1["code"], "unsupported_media_type");
-    let not_utf8 = app.request(reqwest::Method::POST, "/v1/records").header("content-type", "application/x-ndjson").body(vec![0xff, 0xfe]).send().await.unwrap();
+    let not_utf8 =
+        app.request(reqwest::Method::POST, "/v1/records").header("content-type", "application/x-ndjson").body(vec![0xff, 0xfe]).send().await.unwrap();
     assert!(problem(not_utf8).await.1["detail"].as_str().unwrap().contains("not UTF-8 from byte 0"));
 }
 
@@ -104,7 +109,13 @@ async fn deleting_leaves_a_tombstone_that_old_versions_cannot_lift() {
 async fn contacts_are_listed_and_found_by_any_of_their_words() {
     let app = App::spawn().await;
     let contact = |id: &str, account: &str, name: &str| json!({ "kind": "contact", "id": id, "account_id": account, "name": name, "emails": [format!("{id}@{account}.example")] });
-    app.add(&[account("acme", "acme.example"), contact("c1", "acme", "Ann Lee"), contact("c2", "acme", "Bob Ray"), contact("c3", "other", "Ann Poe")]).await;
+    app.add(&[
+        account("acme", "acme.example"),
+        contact("c1", "acme", "Ann Lee"),
+        contact("c2", "acme", "Bob Ray"),
+        contact("c3", "other", "Ann Poe"),
+    ])
+    .await;
     let ids = |body: &Value| body["items"].as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
     assert_eq!(ids(&app.get("/v1/contacts?q=ann").await), ["c1", "c3"]);
     assert_eq!(ids(&app.get("/v1/contacts?account=acme").await), ["c1", "c2"]);

@@ -21,7 +21,19 @@ async fn filled() -> App {
                 { "speaker": "Ann Lee", "email": "ann@acme.example", "side": "customer", "start": 2.0, "end": 6.0, "text": "We agreed on the discount, the budget is approved." }] }),
     ])
     .await;
-    app.mail("jo", &raw_mail("1@a", "Ann Lee <ann@acme.example>", "jo@us.example", "Tue, 3 Feb 2026 09:12:00 +0000", "Preisliste für Müller", "", "Grüße aus Łódź, die Preisliste fehlt.\r\n\r\nOn 1 Feb 2026, Jo wrote:\r\n> the discount again")).await;
+    app.mail(
+        "jo",
+        &raw_mail(
+            "1@a",
+            "Ann Lee <ann@acme.example>",
+            "jo@us.example",
+            "Tue, 3 Feb 2026 09:12:00 +0000",
+            "Preisliste für Müller",
+            "",
+            "Grüße aus Łódź, die Preisliste fehlt.\r\n\r\nOn 1 Feb 2026, Jo wrote:\r\n> the discount again",
+        ),
+    )
+    .await;
     app.settle().await;
     app
 }
@@ -53,7 +65,10 @@ async fn a_hit_shows_who_said_which_words_where() {
     let app = filled().await;
     let body = app.get("/v1/search?q=discount%20budget&account=acme").await;
     let hit = &body["hits"][0];
-    assert_eq!((hit["id"].as_str(), hit["account_id"].as_str(), hit["speaker"].as_str(), hit["side"].as_str()), (Some("k1"), Some("acme"), Some("Ann Lee"), Some("customer")));
+    assert_eq!(
+        (hit["id"].as_str(), hit["account_id"].as_str(), hit["speaker"].as_str(), hit["side"].as_str()),
+        (Some("k1"), Some("acme"), Some("Ann Lee"), Some("customer"))
+    );
     assert_eq!(hit["segment"], 1);
     assert_eq!(hit["snippet"], "We agreed on the <mark>discount</mark>, the <mark>budget</mark> is approved.");
     let entry = app.get("/v1/entries/k1").await;

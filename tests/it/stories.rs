@@ -41,8 +41,14 @@ async fn every_customer_has_a_cited_summary_over_the_whole_history() {
         assert!(text.contains("We have been in touch") && text.contains("The last contact was"), "{name}: {text}");
         assert!((2..=3).contains(&summary["paragraphs"].as_array().unwrap().len()), "{name}");
         assert_eq!(summary["dropped_sentences"], 0, "{name}");
-        let cited: std::collections::HashSet<&str> = summary["paragraphs"].as_array().unwrap().iter().flat_map(|p| p["sentences"].as_array().unwrap())
-            .flat_map(|s| s["citations"].as_array().unwrap()).filter_map(|c| c["entry_id"].as_str()).collect();
+        let cited: std::collections::HashSet<&str> = summary["paragraphs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|p| p["sentences"].as_array().unwrap())
+            .flat_map(|s| s["citations"].as_array().unwrap())
+            .filter_map(|c| c["entry_id"].as_str())
+            .collect();
         assert!(cited.len() >= 5, "{name}: passages of several communications, not of the newest alone: {cited:?}");
         let coverage = &summary["coverage"];
         assert_eq!(coverage["read"], coverage["total"]);

@@ -24,7 +24,11 @@ async fn it_refreshes_for_the_reasons_of_the_contract_and_no_others() {
     let app = App::spawn().await;
     app.add(&[account("acme", "acme.example")]).await;
     assert_eq!(app.problem("/v1/accounts/acme/summary").await.1["detail"], "a summary of account \"acme\" was not found");
-    app.add(&[deal("Proposal", "2026-01-01T00:00:00Z"), note("n1", "acme", "2026-01-10T09:00:00Z", "We agreed on a pilot in Leeds with four scanners.")]).await;
+    app.add(&[
+        deal("Proposal", "2026-01-01T00:00:00Z"),
+        note("n1", "acme", "2026-01-10T09:00:00Z", "We agreed on a pilot in Leeds with four scanners."),
+    ])
+    .await;
     assert_eq!(versions(&app).await, [(1, "first".to_owned(), None)]);
 
     // A communication within the usual rhythm refreshes nothing; it is counted as not seen.
@@ -43,7 +47,10 @@ async fn it_refreshes_for_the_reasons_of_the_contract_and_no_others() {
     app.add(&[deal("Negotiation", "2026-02-21T00:00:00Z")]).await;
     assert_eq!(versions(&app).await[0], (3, "deal_stage_change".to_owned(), Some("Proposal → Negotiation".to_owned())));
     let summary = app.get("/v1/accounts/acme/summary").await;
-    assert_eq!((summary["stale"].as_bool(), summary["newer_entries"].as_u64(), &summary["coverage"]), (Some(false), Some(0), &json!({ "read": 4, "total": 4 })));
+    assert_eq!(
+        (summary["stale"].as_bool(), summary["newer_entries"].as_u64(), &summary["coverage"]),
+        (Some(false), Some(0), &json!({ "read": 4, "total": 4 }))
+    );
     assert!(summary["text"].as_str().unwrap().contains("EUR 186,000 is open in stage Negotiation"), "{}", summary["text"]);
     app.set_now("2026-03-03T12:00:00Z");
     assert_eq!(app.get("/v1/accounts/acme/summary?as_of=2026-03-02T12:00:00Z").await["version"], 3);
@@ -55,7 +62,13 @@ async fn a_burst_costs_one_refresh_and_equal_input_none() {
     let app = App::spawn().await;
     app.add(&[account("acme", "acme.example")]).await;
     for n in 0..200 {
-        app.add(&[note(&format!("n{n}"), "acme", &format!("2026-01-{:02}T{:02}:00:00Z", 1 + n / 20, n % 20), "They wrote again about the outage in Leeds.")]).await;
+        app.add(&[note(
+            &format!("n{n}"),
+            "acme",
+            &format!("2026-01-{:02}T{:02}:00:00Z", 1 + n / 20, n % 20),
+            "They wrote again about the outage in Leeds.",
+        )])
+        .await;
     }
     assert_eq!(versions(&app).await, [(1, "first".to_owned(), None)]);
     assert_eq!(app.get("/v1/accounts/acme/summary").await["coverage"], json!({ "read": 200, "total": 200 }));

@@ -6,7 +6,10 @@ use crate::app::{App, account, note};
 
 async fn filled() -> App {
     let app = App::spawn().await;
-    let mut records = vec![account("acme", "acme.example"), json!({ "kind": "contact", "id": "c1", "account_id": "acme", "name": "Ann Lee", "emails": ["ann@acme.example"], "created_at": "2025-01-01T00:00:00Z" })];
+    let mut records = vec![
+        account("acme", "acme.example"),
+        json!({ "kind": "contact", "id": "c1", "account_id": "acme", "name": "Ann Lee", "emails": ["ann@acme.example"], "created_at": "2025-01-01T00:00:00Z" }),
+    ];
     for n in 1..=25 {
         let at = format!("2026-01-{n:02}T09:00:00Z");
         let mut entry = note(&format!("n{n:02}"), "acme", &at, if n % 5 == 0 { "about the discount" } else { "about scanners" });

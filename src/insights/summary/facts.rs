@@ -29,10 +29,8 @@ pub(super) fn history(input: &Input) -> Vec<Sentence> {
     } else {
         format!("We have been in touch with {name} since {}, {total} communications so far ({})", day(first.entry.occurred_at), kinds(input))
     };
-    let mut citations = vec![
-        field(&format!("entry:{}", first.entry.id), "occurred_at", first.entry.occurred_at),
-        field(&account, "communications", total),
-    ];
+    let mut citations =
+        vec![field(&format!("entry:{}", first.entry.id), "occurred_at", first.entry.occurred_at), field(&account, "communications", total)];
     if !theirs.is_empty() {
         text = format!("{text}, mainly through {}", list(&theirs.iter().take(NAMES).map(|p| p.shown.clone()).collect::<Vec<_>>()));
         citations.extend(theirs.iter().take(NAMES).map(|p| field(&p.record, "communications", p.count)));
@@ -127,7 +125,9 @@ fn our_people(input: &Input) -> Vec<Person> {
     let known: HashMap<String, (String, String)> = input
         .team
         .iter()
-        .filter_map(|m| Some((m.email.as_ref()?.to_lowercase(), (titled(m.name.as_deref(), m.title.as_deref(), &m.id), format!("team_member:{}", m.id)))))
+        .filter_map(|m| {
+            Some((m.email.as_ref()?.to_lowercase(), (titled(m.name.as_deref(), m.title.as_deref(), &m.id), format!("team_member:{}", m.id))))
+        })
         .collect();
     people(input, |key| known.get(key).cloned(), false)
 }
@@ -142,7 +142,11 @@ fn last_contact(last: &Communication, input: &Input) -> Sentence {
         _ => "a note",
     };
     let about = entry.subject.as_deref().filter(|s| !s.trim().is_empty()).map(|s| format!(" about “{}”", s.trim())).unwrap_or_default();
-    let from_them = input.communications.iter().rev().find(|c| c.entry.side == Some(Side::Customer) || c.entry.transcript.iter().any(|s| s.side == Some(Side::Customer)));
+    let from_them = input
+        .communications
+        .iter()
+        .rev()
+        .find(|c| c.entry.side == Some(Side::Customer) || c.entry.transcript.iter().any(|s| s.side == Some(Side::Customer)));
     let mut text = format!("The last contact was {what} on {}{about}", day(entry.occurred_at));
     let mut citations = vec![field(&format!("entry:{}", entry.id), "occurred_at", entry.occurred_at)];
     if let Some(subject) = &entry.subject {
@@ -191,8 +195,8 @@ fn open_deal(deal: &Deal, input: &Input) -> Sentence {
         text = format!("{text} in stage {stage}");
         citations.push(field(&record, "stage", stage));
         let entered = deal.stage_entered_at.or_else(|| {
-            let changes = input.stage_changes.iter().filter(|e| e.deal_id.as_deref() == Some(&deal.id));
-            changes.last().map(|e| e.occurred_at)
+            let mut changes = input.stage_changes.iter().filter(|e| e.deal_id.as_deref() == Some(&deal.id));
+            changes.next_back().map(|e| e.occurred_at)
         });
         if let Some(entered) = entered {
             text = format!("{text} since {}", day(entered));
@@ -200,7 +204,10 @@ fn open_deal(deal: &Deal, input: &Input) -> Sentence {
         }
     }
     if let Some(close) = deal.close_date {
-        text = format!("{text}, planned to close on {}", day(close.to_zoned(jiff::tz::TimeZone::UTC).map_or(jiff::Timestamp::UNIX_EPOCH, |z| z.timestamp())));
+        text = format!(
+            "{text}, planned to close on {}",
+            day(close.to_zoned(jiff::tz::TimeZone::UTC).map_or(jiff::Timestamp::UNIX_EPOCH, |z| z.timestamp()))
+        );
         citations.push(field(&record, "close_date", close));
     }
     sentence(Topic::Opportunities, format!("{text}."), citations)
@@ -225,7 +232,8 @@ pub(super) fn risks(input: &Input) -> Vec<Sentence> {
         .collect();
     let count = open.len();
     let more = if count > NAMED { format!(" and {} more", count - NAMED) } else { String::new() };
-    let text = if count == 1 { format!("One ticket is open: {}.", list(&shown)) } else { format!("{count} tickets are open: {}{more}.", list(&shown)) };
+    let text =
+        if count == 1 { format!("One ticket is open: {}.", list(&shown)) } else { format!("{count} tickets are open: {}{more}.", list(&shown)) };
     let mut citations = vec![field(&format!("account:{}", input.account.id), "open_tickets", count)];
     citations.extend(open.iter().take(NAMED).map(|t| field(&format!("ticket:{}", t.id), "status", t.status.map_or("open", |s| s.as_str()))));
     vec![sentence(Topic::Risks, text, citations)]

@@ -46,35 +46,145 @@ struct Candidate<'a> {
 /// Words that tell what a sentence is about, with their worth; matched at the beginning of a word, in lower case.
 /// They choose passages for the summary and decide nothing else.
 const OPPORTUNITY_CUES: &[(&str, f64)] = &[
-    ("expand", 2.0), ("expansion", 2.0), ("roll out", 1.5), ("rollout", 1.5), ("budget", 1.5), ("approved", 2.0), ("sign-off", 1.5), ("sign off", 1.5),
-    ("renew", 1.5), ("upgrade", 1.5), ("additional", 1.0), ("more sites", 2.0), ("more depots", 2.0), ("purchase order", 2.0), ("go ahead", 2.0),
-    ("recommend", 1.5), ("reference", 1.0), ("impressed", 1.5), ("happy with", 1.5), ("love", 1.0), ("pilot", 1.0), ("ready to sign", 2.5), ("would like to", 0.7),
-    ("keen", 1.0), ("interested", 1.0), ("second site", 1.5), ("order", 0.7), ("great result", 1.5), ("board", 0.8),
+    ("expand", 2.0),
+    ("expansion", 2.0),
+    ("roll out", 1.5),
+    ("rollout", 1.5),
+    ("budget", 1.5),
+    ("approved", 2.0),
+    ("sign-off", 1.5),
+    ("sign off", 1.5),
+    ("renew", 1.5),
+    ("upgrade", 1.5),
+    ("additional", 1.0),
+    ("more sites", 2.0),
+    ("more depots", 2.0),
+    ("purchase order", 2.0),
+    ("go ahead", 2.0),
+    ("recommend", 1.5),
+    ("reference", 1.0),
+    ("impressed", 1.5),
+    ("happy with", 1.5),
+    ("love", 1.0),
+    ("pilot", 1.0),
+    ("ready to sign", 2.5),
+    ("would like to", 0.7),
+    ("keen", 1.0),
+    ("interested", 1.0),
+    ("second site", 1.5),
+    ("order", 0.7),
+    ("great result", 1.5),
+    ("board", 0.8),
 ];
 const RISK_CUES: &[(&str, f64)] = &[
-    ("cancel", 2.0), ("terminat", 2.0), ("non-renewal", 3.0), ("not renew", 3.0), ("not be renewing", 3.0), ("switch", 1.5), ("competitor", 1.5), ("outage", 1.5), ("unacceptable", 2.5),
-    ("escalat", 1.5), ("frustrat", 2.0), ("disappoint", 2.0), ("concern", 1.2), ("risk", 1.0), ("too expensive", 2.0), ("over budget", 2.0), ("overdue", 1.2),
-    ("delay", 1.0), ("blocked", 1.2), ("blocker", 1.2), ("leaving", 1.0), ("left the company", 2.0), ("no longer with", 2.0), ("liability", 1.0), ("breach", 1.0), ("not acceptable", 2.0), ("cannot accept", 2.0),
-    ("still waiting", 1.5), ("third time", 1.5), ("lost", 0.7), ("evaluating", 1.2), ("alternative", 1.2), ("cheaper", 1.5), ("complain", 1.2), ("unhappy", 2.0),
-    ("decided", 0.8), ("on hold", 1.8), ("postpone", 1.5), ("not sure", 0.8), ("problem", 0.7), ("discount", 1.0), ("reopen", 1.2), ("penalt", 1.0),
+    ("cancel", 2.0),
+    ("terminat", 2.0),
+    ("non-renewal", 3.0),
+    ("not renew", 3.0),
+    ("not be renewing", 3.0),
+    ("switch", 1.5),
+    ("competitor", 1.5),
+    ("outage", 1.5),
+    ("unacceptable", 2.5),
+    ("escalat", 1.5),
+    ("frustrat", 2.0),
+    ("disappoint", 2.0),
+    ("concern", 1.2),
+    ("risk", 1.0),
+    ("too expensive", 2.0),
+    ("over budget", 2.0),
+    ("overdue", 1.2),
+    ("delay", 1.0),
+    ("blocked", 1.2),
+    ("blocker", 1.2),
+    ("leaving", 1.0),
+    ("left the company", 2.0),
+    ("no longer with", 2.0),
+    ("liability", 1.0),
+    ("breach", 1.0),
+    ("not acceptable", 2.0),
+    ("cannot accept", 2.0),
+    ("still waiting", 1.5),
+    ("third time", 1.5),
+    ("lost", 0.7),
+    ("evaluating", 1.2),
+    ("alternative", 1.2),
+    ("cheaper", 1.5),
+    ("complain", 1.2),
+    ("unhappy", 2.0),
+    ("decided", 0.8),
+    ("on hold", 1.8),
+    ("postpone", 1.5),
+    ("not sure", 0.8),
+    ("problem", 0.7),
+    ("discount", 1.0),
+    ("reopen", 1.2),
+    ("penalt", 1.0),
 ];
 const ACTION_CUES: &[(&str, f64)] = &[
-    ("i will", 1.5), ("i'll", 1.5), ("we will", 1.2), ("we'll", 1.2), ("by friday", 2.0), ("by monday", 2.0), ("by tuesday", 2.0), ("by wednesday", 2.0), ("by thursday", 2.0),
-    ("by end of", 2.0), ("by the end", 1.5), ("next week", 1.0), ("tomorrow", 0.8), ("next step", 1.5), ("please send", 1.5), ("could you", 1.2), ("can you", 1.2), ("deadline", 1.5),
-    ("waiting for", 1.2), ("need from you", 1.5), ("let me know", 0.7), ("please confirm", 1.5), ("schedule", 0.8), ("follow up", 1.0), ("get back to", 1.0), ("send you", 1.0), ("send over", 1.0),
+    ("i will", 1.5),
+    ("i'll", 1.5),
+    ("we will", 1.2),
+    ("we'll", 1.2),
+    ("by friday", 2.0),
+    ("by monday", 2.0),
+    ("by tuesday", 2.0),
+    ("by wednesday", 2.0),
+    ("by thursday", 2.0),
+    ("by end of", 2.0),
+    ("by the end", 1.5),
+    ("next week", 1.0),
+    ("tomorrow", 0.8),
+    ("next step", 1.5),
+    ("please send", 1.5),
+    ("could you", 1.2),
+    ("can you", 1.2),
+    ("deadline", 1.5),
+    ("waiting for", 1.2),
+    ("need from you", 1.5),
+    ("let me know", 0.7),
+    ("please confirm", 1.5),
+    ("schedule", 0.8),
+    ("follow up", 1.0),
+    ("get back to", 1.0),
+    ("send you", 1.0),
+    ("send over", 1.0),
 ];
 const HISTORY_CUES: &[(&str, f64)] = &[
-    ("agreed", 2.0), ("decided", 1.8), ("signed", 1.8), ("went live", 2.2), ("go-live", 1.8), ("go live", 1.5), ("kick-off", 1.2), ("kicked off", 1.5), ("since", 0.5), ("started", 0.8),
-    ("renewed", 2.0), ("resolved", 1.0), ("fixed", 0.8), ("root cause", 1.2), ("confirmed", 1.0), ("handed over", 1.2), ("replaced", 1.0), ("contract", 1.0), ("notice", 1.0), ("retir", 1.2),
-    ("new cfo", 2.0), ("took over", 1.5), ("introduce", 0.8), ("proposal", 1.0), ("pilot", 1.0), ("milestone", 1.0),
+    ("agreed", 2.0),
+    ("decided", 1.8),
+    ("signed", 1.8),
+    ("went live", 2.2),
+    ("go-live", 1.8),
+    ("go live", 1.5),
+    ("kick-off", 1.2),
+    ("kicked off", 1.5),
+    ("since", 0.5),
+    ("started", 0.8),
+    ("renewed", 2.0),
+    ("resolved", 1.0),
+    ("fixed", 0.8),
+    ("root cause", 1.2),
+    ("confirmed", 1.0),
+    ("handed over", 1.2),
+    ("replaced", 1.0),
+    ("contract", 1.0),
+    ("notice", 1.0),
+    ("retir", 1.2),
+    ("new cfo", 2.0),
+    ("took over", 1.5),
+    ("introduce", 0.8),
+    ("proposal", 1.0),
+    ("pilot", 1.0),
+    ("milestone", 1.0),
 ];
 /// What takes trouble back.
-const RELIEF: &[&str] = &["no problem", "not a problem", "no risk", "works now", "is fixed", "has been fixed", "resolved", "sorted", "no longer an issue", "no concerns"];
+const RELIEF: &[&str] =
+    &["no problem", "not a problem", "no risk", "works now", "is fixed", "has been fixed", "resolved", "sorted", "no longer an issue", "no concerns"];
 
 fn cue(text: &str, cues: &[(&str, f64)]) -> f64 {
-    let found = cues.iter().filter(|(words, _)| {
-        text.match_indices(words).any(|(at, _)| at == 0 || !text[..at].ends_with(|c: char| c.is_alphanumeric()))
-    });
+    let found =
+        cues.iter().filter(|(words, _)| text.match_indices(words).any(|(at, _)| at == 0 || !text[..at].ends_with(|c: char| c.is_alphanumeric())));
     // A second cue adds less than the first: long sentences do not win by length.
     let mut worths: Vec<f64> = found.map(|(_, worth)| *worth).collect();
     worths.sort_by(|a, b| b.total_cmp(a));
@@ -197,7 +307,13 @@ fn side_of(email: Option<&str>, entry: &crate::domain::Entry) -> Option<Side> {
     let domain = |address: &str| address.rsplit_once('@').map(|(_, d)| d.to_lowercase());
     let (theirs, side) = (domain(email?)?, entry.side?);
     let author = entry.participants.first().and_then(|p| p.email.as_deref()).and_then(domain)?;
-    Some(if author == theirs { side } else if side == Side::Us { Side::Customer } else { Side::Us })
+    Some(if author == theirs {
+        side
+    } else if side == Side::Us {
+        Side::Customer
+    } else {
+        Side::Us
+    })
 }
 
 fn add<'a>(
@@ -259,7 +375,13 @@ fn weigh_centrality(candidates: &mut [Candidate]) {
 /// `On 12 March 2026 Jane Doe wrote: “…”`
 fn quoted(candidate: &Candidate, topic: Topic) -> Sentence {
     let entry = &candidate.communication.entry;
-    let verb = if candidate.segment.is_some() { "said" } else if entry.r#type.is_email() { "wrote" } else { "noted" };
+    let verb = if candidate.segment.is_some() {
+        "said"
+    } else if entry.r#type.is_email() {
+        "wrote"
+    } else {
+        "noted"
+    };
     let who = candidate.speaker.map_or_else(
         || match candidate.side {
             Some(Side::Customer) => "the customer".to_owned(),

@@ -1,0 +1,124 @@
+//! Entries that are sent as records or caused by records: their account is given.
+
+use jiff::Timestamp;
+
+use super::version::{Standing, StoredVersion, standing};
+use super::{Outcome, Status};
+use crate::config::Config;
+use crate::domain::WorkspaceId;
+use crate::domain::entry::{Direction, Entry, EntryType, Side};
+use crate::domain::record::Kind;
+use crate::domain::span::{Span, SpanKind};
+use crate::ingest::owner::Rule;
+use crate::ingest::reply;
+use crate::pipeline::triggers::{self, Asked};
+use crate::store::change::{self, Action, NewChange};
+use crate::store::{Result, Tx, entry, record};
+
+pub(super) async fn take_entry(
+    workspace: WorkspaceId,
+    tx: &mut Tx,
+    sent: &Entry,
+    updated_at: Option<Timestamp>,
+    asked: &mut Asked,
+    config: &Config,
+    now: Timestamp,
+) -> Result<Outcome> {
+    let stored = entry::find(workspace, tx, &sent.id).await?;
+    let tombstone = record::find(workspace, tx, Kind::Entry, &sent.id).await?;
+    let hash = record::content_hash(&serde_json::to_string(sent).expect("an entry is plain data"));
+    let before = stored
+        .as_ref()
+        .map(|s| StoredVersion { deleted: false, updated_at: s.updated_at, hash: s.content_hash.clone() })
+        .or_else(|| tombstone.filter(|t| t.is_deleted()).map(|t| StoredVersion { deleted: true, updated_at: t.updated_at(), hash: t.content_hash }));
+    match standing(before.as_ref(), updated_at, &hash, false) {
+        Standing::Newer => {}
+        Standing::Same | Standing::Older => return Ok(Outcome::of(Status::Unchanged, Kind::Entry, &sent.id, None)),
+    }
+    let mut entry = sent.clone();
+    match entry.r#type {
+        EntryType::EmailSent => {
+            entry.side.get_or_insert(Side::Us);
+            entry.direction.get_or_insert(Direction::Outbound);
+        }
+        EntryType::EmailReceived => {
+            entry.side.get_or_insert(Side::Customer);
+            entry.direction.get_or_insert(Direction::Inbound);
+        }
+        _ => {}
+    }
+    let updated_at = updated_at.or(stored.as_ref().and_then(|s| s.updated_at));
+    let sequence = put_entry(workspace, tx, &entry, stored.as_ref(), None, Some((updated_at, &hash)), asked, config, now).await?;
+    let status = if stored.is_some() { Status::Updated } else { Status::Added };
+    Ok(Outcome::of(status, Kind::Entry, &entry.id, Some(sequence)))
+}
+
+/// Stores an entry whose account is given, with its change and what it triggers.
+pub(super) async fn put_entry(
+    workspace: WorkspaceId,
+    tx: &mut Tx,
+    entry: &Entry,
+    before: Option<&entry::Stored>,
+    origin: Option<&str>,
+    version: Option<(Option<Timestamp>, &str)>,
+    asked: &mut Asked,
+    config: &Config,
+    now: Timestamp,
+) -> Result<i64> {
+    let action = if before.is_some() { Action::Updated } else { Action::Added };
+    let change = NewChange { what: "entry", id: &entry.id, number: before.map(|b| b.number), account_id: entry.account_id.as_deref(), action };
+    let sequence = change::append(workspace, tx, change, now).await?;
+    let spans = spans_of(entry);
+    let own_hash = record::content_hash(&serde_json::to_string(entry).expect("an entry is plain data"));
+    let (updated_at, content_hash) = version.unwrap_or((None, &own_hash));
+    let new = entry::New {
+        number: before.map_or(sequence, |b| b.number),
+        sequence,
+        entry,
+        spans: &spans,
+        flags: &[],
+        rule: Some(Rule::Given.as_str()),
+        origin,
+        unmatched_domain: None,
+        updated_at,
+        received_at: now,
+        content_hash,
+    };
+    match before {
+        Some(before) => entry::update(workspace, tx, before, &new).await?,
+        None => {
+            entry::insert(workspace, tx, &new).await?;
+            let communication = entry.r#type.is_communication() && !entry.is_internal();
+            triggers::on_entry(workspace, tx, entry, new.number, communication, asked, config, now).await?;
+        }
+    }
+    Ok(sequence)
+}
+
+fn spans_of(entry: &Entry) -> Vec<Span> {
+    if entry.r#type.is_email() {
+        return reply::split(&entry.body);
+    }
+    let start = entry.body.chars().take_while(|c| c.is_whitespace()).count();
+    let end = entry.body.trim_end().chars().count();
+    if start < end { vec![Span { kind: SpanKind::New, start, end }] } else { Vec::new() }
+}
+
+pub(super) async fn remove_entry(workspace: WorkspaceId, tx: &mut Tx, id: &str, now: Timestamp) -> Result<()> {
+    match entry::find(workspace, tx, id).await? {
+        Some(stored) => delete_entry(workspace, tx, &stored, now).await,
+        None => Ok(()),
+    }
+}
+
+pub(super) async fn delete_entry(workspace: WorkspaceId, tx: &mut Tx, stored: &entry::Stored, now: Timestamp) -> Result<()> {
+    let change = NewChange {
+        what: "entry",
+        id: &stored.entry.id,
+        number: Some(stored.number),
+        account_id: stored.entry.account_id.as_deref(),
+        action: Action::Deleted,
+    };
+    change::append(workspace, tx, change, now).await?;
+    entry::delete(workspace, tx, stored, now).await
+}

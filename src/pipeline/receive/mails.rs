@@ -1,0 +1,242 @@
+//! Raw mails: known ones are told by their bytes, new ones are parsed, placed and threaded.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::records::take;
+use super::{Origin, Outcome, Status};
+use crate::config::Config;
+use crate::domain::entry::{Entry, Flag};
+use crate::domain::record::{Account, Change as RecordChange, Kind, Record, Version};
+use crate::domain::{Address, Parties, WorkspaceId};
+use crate::ingest::email::{self, Mail};
+use crate::ingest::owner::{self, Rule};
+use crate::ingest::record::Rejection;
+use crate::ingest::thread;
+use crate::pipeline::triggers::{self, Asked};
+use crate::pipeline::{Result as PipelineResult, Service, blocking, join};
+use crate::store::change::{self, Action, NewChange};
+use crate::store::{Result, Tx, entry, mail, party, record, thread as threads, workspace as workspaces};
+
+/// A raw mail on its way in.
+enum Item {
+    /// Bytes that were found before, here or elsewhere.
+    Seen {
+        number: i64,
+        hash: String,
+        here: bool,
+    },
+    New(Parsed),
+    Refused(String),
+}
+
+struct Parsed {
+    hash: String,
+    raw: Vec<u8>,
+    mail: Box<Mail>,
+}
+
+/// Takes raw mails, all in one transaction. Bytes that were seen before are not even parsed.
+///
+/// # Errors
+/// When the store fails; then nothing was taken.
+pub async fn mails(service: &Service, workspace: WorkspaceId, raws: Vec<Vec<u8>>, origin: &Origin) -> PipelineResult<Vec<Outcome>> {
+    let now = service.clock.now();
+    let (hashes, raws) = blocking(move || (raws.iter().map(|raw| raw_hash(raw)).collect::<Vec<_>>(), raws)).await?;
+    let mut tx = service.store.read().await?;
+    let mut known = mail::numbers_by_hash(workspace, &mut tx, &hashes).await?;
+    drop(tx);
+    let source = origin.source.clone();
+    let items = blocking(move || {
+        let read = |(raw, hash): (Vec<u8>, String)| match known.remove(&hash) {
+            Some((number, sources)) => Item::Seen { number, hash, here: sources.contains(&source) },
+            None => match email::parse(&raw, now) {
+                Ok(mail) => Item::New(Parsed { hash, mail: Box::new(mail), raw }),
+                Err(reason) => Item::Refused(reason),
+            },
+        };
+        raws.into_iter().zip(hashes).map(read).collect::<Vec<_>>()
+    })
+    .await?;
+    // Nothing to write, no transaction to wait for.
+    if items.iter().all(|item| matches!(item, Item::Seen { here: true, .. } | Item::Refused(_))) {
+        return Ok(items.into_iter().map(|item| if let Item::Refused(reason) = item { mail_rejected(reason) } else { mail_unchanged() }).collect());
+    }
+    let (config, origin) = (service.config.clone(), origin.clone());
+    let outcomes = service.store.write(move |tx| {
+        Box::pin(async move {
+            let mut batch = Batch::open(workspace, tx, &items, &origin, &config, now).await?;
+            let mut outcomes = Vec::with_capacity(items.len());
+            for item in items {
+                outcomes.push(match item {
+                    Item::New(parsed) => batch.take(tx, parsed).await?,
+                    Item::Seen { number, hash, .. } => {
+                        mail::add_provenance(workspace, tx, number, &origin.source, &hash, now).await?;
+                        mail_unchanged()
+                    }
+                    Item::Refused(reason) => mail_rejected(reason),
+                });
+            }
+            Ok(outcomes)
+        })
+    });
+    Ok(outcomes.await?)
+}
+
+fn mail_unchanged() -> Outcome {
+    Outcome { status: Status::Unchanged, kind: Some(Kind::Entry.to_string()), id: None, sequence: None, error: None, unmatched: false }
+}
+
+fn mail_rejected(reason: String) -> Outcome {
+    Outcome::rejected(Rejection { kind: Some("entry".to_owned()), id: None, reason })
+}
+
+fn raw_hash(raw: &[u8]) -> String {
+    Sha256::digest(raw).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Mails that are taken together: what is known about their people is asked once.
+struct Batch<'a> {
+    workspace: WorkspaceId,
+    parties: Parties,
+    /// Numbers of mails that are in the timeline.
+    present: HashMap<String, i64>,
+    /// Mails that were deleted: they do not come back.
+    deleted: HashSet<String>,
+    origin: &'a Origin,
+    config: &'a Config,
+    asked: Asked,
+    now: Timestamp,
+}
+
+impl<'a> Batch<'a> {
+    async fn open(workspace: WorkspaceId, tx: &mut Tx, items: &[Item], origin: &'a Origin, config: &'a Config, now: Timestamp) -> Result<Batch<'a>> {
+        let mails: Vec<&Mail> = items.iter().filter_map(|item| if let Item::New(parsed) = item { Some(&*parsed.mail) } else { None }).collect();
+        let ids: Vec<&str> = mails.iter().map(|mail| mail.entry.id.as_str()).collect();
+        let present = entry::numbers_of(workspace, tx, &ids).await?;
+        let deleted = record::deleted(workspace, tx, Kind::Entry, &ids).await?;
+        let addresses: HashSet<&Address> = mails.iter().flat_map(|mail| mail.author.iter().chain(&mail.recipients)).collect();
+        let mut parties = Parties::default();
+        // Databases limit the values of one statement.
+        for some in addresses.into_iter().collect::<Vec<_>>().chunks(2_000) {
+            let known = party::known(workspace, tx, some).await?;
+            parties.contacts.extend(known.contacts);
+            parties.domains.extend(known.domains);
+            parties.team.extend(known.team);
+            parties.us_domains = known.us_domains;
+        }
+        if parties.us_domains.is_empty() {
+            parties.us_domains = workspaces::us_domains(workspace, tx).await?;
+        }
+        Ok(Batch { workspace, parties, present, deleted, origin, config, asked: Asked::default(), now })
+    }
+
+    async fn take(&mut self, tx: &mut Tx, parsed: Parsed) -> Result<Outcome> {
+        let (workspace, now) = (self.workspace, self.now);
+        let mail = *parsed.mail;
+        let id = mail.entry.id.clone();
+        if let Some(&number) = self.present.get(&id) {
+            mail::add_provenance(workspace, tx, number, &self.origin.source, &parsed.hash, now).await?;
+            return Ok(Outcome::of(Status::Unchanged, Kind::Entry, &id, None));
+        }
+        if self.deleted.contains(&id) {
+            return Ok(Outcome::of(Status::Unchanged, Kind::Entry, &id, None));
+        }
+        if self.origin.discover_accounts {
+            self.discover(tx, &mail).await?;
+        }
+
+        let mut entry = mail.entry;
+        let owned = join::place(workspace, tx, &mut entry, &mail.references, &self.parties, mail.author.as_ref(), &mail.recipients).await?;
+        let change = NewChange { what: "entry", id: &id, number: None, account_id: entry.account_id.as_deref(), action: Action::Added };
+        let number = change::append(workspace, tx, change, now).await?;
+        let subject = entry.subject.as_deref().unwrap_or_default();
+        let subject_key = thread::subject_key(subject);
+        let is_reply = mail.references.is_empty() && thread::is_reply(subject);
+        let new = mail::New {
+            number,
+            message_id: mail.message_id.as_deref(),
+            subject_key: subject_key.as_deref(),
+            occurred_at: entry.occurred_at,
+            is_reply,
+            author: mail.author.as_ref().map(Address::as_str),
+            automatic: mail.automatic.map(|a| a.as_str()),
+            references: &mail.references,
+            raw: &parsed.raw,
+        };
+        mail::insert(workspace, tx, &new).await?;
+        mail::add_provenance(workspace, tx, number, &self.origin.source, &parsed.hash, now).await?;
+
+        let own_id = mail.message_id.as_deref().unwrap_or(&id);
+        let named: Vec<(&str, String)> =
+            std::iter::once(own_id).chain(mail.references.iter().map(String::as_str)).map(|m| (m, thread::id_of(m))).collect();
+        entry.thread_id = Some(threads::join(workspace, tx, &named).await?.0);
+        let mut flags = mail.flags;
+        if let Some(message_id) = &mail.message_id
+            && !mail::with_message_id(workspace, tx, message_id, number).await?.is_empty()
+        {
+            flags.push(Flag::MessageIdReused);
+        }
+        let content_hash = record::content_hash(&id);
+        entry::insert(
+            workspace,
+            tx,
+            &entry::New {
+                number,
+                sequence: number,
+                entry: &entry,
+                spans: &mail.spans,
+                flags: &flags,
+                rule: owned.rule.map(Rule::as_str),
+                origin: None,
+                unmatched_domain: owned.unmatched_domain.as_deref(),
+                updated_at: None,
+                received_at: now,
+                content_hash: &content_hash,
+            },
+        )
+        .await?;
+
+        if let Some(subject_key) = &subject_key {
+            self.join_by_subject(tx, &entry, number, subject_key, is_reply).await?;
+        }
+        let communication = mail.automatic.is_none() && !entry.is_internal();
+        triggers::on_entry(workspace, tx, &entry, number, communication, &mut self.asked, self.config, now).await?;
+        if entry.account_id.is_some() {
+            for answer in mail::answers_without_own_account(workspace, tx, number).await? {
+                join::settle(workspace, tx, answer, &mut self.asked, self.config, now).await?;
+            }
+        }
+        self.present.insert(id.clone(), number);
+        Ok(Outcome { unmatched: entry.account_id.is_none(), ..Outcome::of(Status::Added, Kind::Entry, &id, Some(number)) })
+    }
+
+    async fn join_by_subject(&self, tx: &mut Tx, entry: &Entry, number: i64, subject_key: &str, is_reply: bool) -> Result<()> {
+        let window = std::time::Duration::from_secs(thread::SUBJECT_WINDOW_DAYS.unsigned_abs() * 86_400);
+        let by = threads::BySubject { number, subject_key, occurred_at: entry.occurred_at, is_reply, window };
+        let mut thread_id = entry.thread_id.clone().unwrap_or_default();
+        for other in threads::by_subject(self.workspace, tx, &by).await? {
+            thread_id = threads::unite(self.workspace, tx, &thread_id, &other).await?.0;
+        }
+        Ok(())
+    }
+
+    /// Makes accounts of the business domains of strangers: of who wrote to us, and of those we wrote to.
+    async fn discover(&mut self, tx: &mut Tx, mail: &Mail) -> Result<()> {
+        let outside: Vec<&Address> = match mail.author.as_ref().filter(|a| !self.parties.is_us(a)) {
+            Some(author) => vec![author],
+            None => mail.recipients.iter().filter(|r| !self.parties.is_us(r)).collect(),
+        };
+        for address in outside {
+            let taken = self.parties.contact_account(address).or_else(|| self.parties.domain_account(address)).is_some();
+            let Some(domain) = owner::business_domain(address).filter(|_| !taken) else { continue };
+            let version = Version { change: RecordChange::Put(Record::Account(Account::of_domain(domain))), updated_at: None };
+            // Boxed: taking a record can take entries, and the compiler wants an end to that.
+            Box::pin(take(self.workspace, tx, &version, &mut self.asked, self.config, self.now)).await?;
+            self.parties.domains.insert(domain.to_owned(), domain.to_owned());
+        }
+        Ok(())
+    }
+}

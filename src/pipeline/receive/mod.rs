@@ -1,0 +1,52 @@
+//! What comes in: mails and records, taken in one transaction with everything they cause.
+
+mod entries;
+mod mails;
+mod records;
+mod version;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::record::Kind;
+use crate::ingest::record::Rejection;
+
+pub use mails::mails;
+pub use records::{add_us_domains, records};
+
+words! { Status { Added = "added", Updated = "updated", Unchanged = "unchanged", Rejected = "rejected" } }
+
+/// What became of one item.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Outcome {
+    pub status: Status,
+    pub kind: Option<String>,
+    pub id: Option<String>,
+    /// Of the change it made; searches with `min_sequence` of at least this see it.
+    pub sequence: Option<i64>,
+    /// Why it was rejected.
+    pub error: Option<String>,
+    /// True for a new mail that is nobody's yet.
+    #[serde(skip)]
+    pub unmatched: bool,
+}
+
+impl Outcome {
+    pub(super) fn of(status: Status, kind: Kind, id: &str, sequence: Option<i64>) -> Outcome {
+        Outcome { status, kind: Some(kind.to_string()), id: Some(id.to_owned()), sequence, error: None, unmatched: false }
+    }
+
+    /// An item that was not taken.
+    pub fn rejected(rejection: Rejection) -> Outcome {
+        Outcome { status: Status::Rejected, kind: rejection.kind, id: rejection.id, sequence: None, error: Some(rejection.reason), unmatched: false }
+    }
+}
+
+/// Where mails come from.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// Name of the mailbox or file: the provenance of what is found there.
+    pub source: String,
+    /// Make an account for each business domain met.
+    pub discover_accounts: bool,
+}
