@@ -2,6 +2,7 @@
 //! rejected something.
 
 mod account;
+mod bench;
 mod data;
 mod demo;
 mod eval;
@@ -55,6 +56,8 @@ enum Command {
     Jobs(jobs::Options),
     /// Measure quality against labelled sets
     Eval(eval::Options),
+    /// Measure the main job: import, search, freshness, restart, reindex
+    Bench(bench::Options),
 }
 
 /// Where the data is, and whose.
@@ -117,6 +120,7 @@ async fn dispatch(command: Command, config: Config) -> Outcome {
         Command::Reindex(options) => reindex::run(options, config).await,
         Command::Jobs(options) => jobs::run(options, config).await,
         Command::Eval(options) => eval::run(options),
+        Command::Bench(options) => bench::run(options, config).await,
     }
 }
 

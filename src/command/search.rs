@@ -61,7 +61,10 @@ pub async fn run(options: Options, config: Config) -> Outcome {
     let request = Request { account, from: options.from, to: options.to, order: options.sort, ..Request::newest(query, usize::from(options.limit)) };
     let answer = search(&service, workspace, request).await?;
     if options.json {
-        println!("{}", serde_json::to_string(&answer)?);
+        // The same document as over HTTP; pages are for the API.
+        let mut document = serde_json::to_value(&answer)?;
+        document["next_cursor"] = serde_json::Value::Null;
+        println!("{document}");
         return Ok(());
     }
     for hit in &answer.hits {

@@ -166,14 +166,19 @@ impl SegmentCollector for Segment {
     }
 
     fn harvest(self) -> Collected {
+        // Names are looked up in one walk through the dictionary, not one by one.
         let names = |column: &Option<StrColumn>, counts: Vec<u64>| {
-            let mut named = HashMap::new();
-            let mut name = String::new();
-            for (ord, count) in counts.into_iter().enumerate().filter(|(_, count)| *count > 0) {
-                if let Some(column) = column
-                    && column.ord_to_str(ord as u64, &mut name).unwrap_or(false)
-                {
-                    named.insert(name.clone(), count);
+            let counted: Vec<(u64, u64)> = (0..).zip(counts).filter(|(_, count)| *count > 0).collect();
+            let ords: Vec<u64> = counted.iter().map(|(ord, _)| *ord).collect();
+            let mut named = HashMap::with_capacity(counted.len());
+            let mut counts = counted.iter().map(|(_, count)| *count);
+            if let Some(column) = column {
+                let add = |name: &[u8]| {
+                    named.insert(String::from_utf8_lossy(name).into_owned(), counts.next().unwrap_or_default());
+                };
+                // A dictionary that cannot be read names nothing; the list itself is unaffected.
+                if column.dictionary().sorted_ords_to_term_cb(&ords, add).is_err() {
+                    named.clear();
                 }
             }
             named

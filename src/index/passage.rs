@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::query::Marks;
-use super::tokenizer::{Word, words};
+use super::tokenizer::{fold, places};
 use crate::domain::entry::{Entry, Side};
 use crate::domain::span::{Span, SpanKind};
 
@@ -38,8 +38,38 @@ pub struct Matched {
     pub side: Option<Side>,
 }
 
+/// Looks for marked words in texts without folding each word: most are told apart by their first letter.
+struct Matcher<'a> {
+    marks: &'a Marks,
+    /// ASCII characters that a marked word begins with, one bit each.
+    firsts: u128,
+}
+
+impl<'a> Matcher<'a> {
+    fn new(marks: &'a Marks) -> Matcher<'a> {
+        let starts = marks.exact.iter().chain(&marks.prefixes).filter_map(|word| word.bytes().next());
+        let firsts = starts.filter(u8::is_ascii).fold(0, |bits, byte| bits | 1 << byte);
+        Matcher { marks, firsts }
+    }
+
+    /// The mark that a word, as written, satisfies.
+    fn matches(&self, word: &str) -> Option<&'a str> {
+        let first = word.bytes().next()?;
+        if first.is_ascii() && self.firsts >> first.to_ascii_lowercase() & 1 == 0 {
+            return None;
+        }
+        self.marks.matches(&fold(word))
+    }
+
+    /// The marked words of a text: place in bytes, and mark.
+    fn in_text<'t>(&'t self, text: &'t str) -> impl Iterator<Item = (usize, usize, &'a str)> + 't {
+        places(text).filter_map(|(start, end)| self.matches(&text[start..end]).map(|mark| (start, end, mark)))
+    }
+}
+
 /// Finds the passages of an entry. Without a match in the text, the passage is its beginning.
 pub fn find(entry: &Entry, spans: &[Span], marks: &Marks) -> Matched {
+    let marks = &Matcher::new(marks);
     let mut found: Vec<Candidate> = Vec::new();
     let body = Text::new(&entry.body, None);
     found.extend(body.candidates(marks, |at| weight(spans, at)));
@@ -47,7 +77,7 @@ pub fn find(entry: &Entry, spans: &[Span], marks: &Marks) -> Matched {
         found.extend(Text::new(&segment.text, Some(index)).candidates(marks, |_| 1.0));
     }
     let mut fields = Vec::new();
-    let in_text = |text: &str| words(text).any(|w| marks.matches(&w.text).is_some());
+    let in_text = |text: &str| marks.in_text(text).next().is_some();
     if entry.subject.as_deref().is_some_and(in_text) {
         fields.push("subject");
     }
@@ -109,11 +139,8 @@ impl<'a> Text<'a> {
     }
 
     /// Stretches of at most [`LENGTH`] characters around the matches, none overlapping another.
-    fn candidates(&self, marks: &Marks, weight: impl Fn(usize) -> f64) -> Vec<Candidate> {
-        if marks.is_empty() {
-            return Vec::new();
-        }
-        let matches: Vec<(Word, &str)> = words(self.text).filter_map(|w| marks.matches(&w.text).map(|mark| (w, mark))).collect();
+    fn candidates(&self, marks: &Matcher, weight: impl Fn(usize) -> f64) -> Vec<Candidate> {
+        let matches: Vec<(usize, usize, &str)> = marks.in_text(self.text).collect();
         if matches.is_empty() {
             return Vec::new();
         }
@@ -122,9 +149,9 @@ impl<'a> Text<'a> {
         let mut at_char = 0;
         let starts: Vec<usize> = matches
             .iter()
-            .map(|(word, _)| {
-                at_char += self.text[at_byte..word.start].chars().count();
-                at_byte = word.start;
+            .map(|(start, ..)| {
+                at_char += self.text[at_byte..*start].chars().count();
+                at_byte = *start;
                 at_char
             })
             .collect();
@@ -135,10 +162,10 @@ impl<'a> Text<'a> {
             let worth = weight(starts[first]);
             // A passage never runs from new words into quoted ones.
             let last = (first..matches.len()).take_while(|&i| starts[i] < reach && weight(starts[i]) == worth).last().unwrap_or(first);
-            let distinct: HashSet<&str> = matches[first..=last].iter().map(|(_, mark)| *mark).collect();
-            let length = matches[last].0.end - matches[last].0.start;
-            let (start, end) = self.widen(matches[first].0.start, matches[last].0.end, starts[last] + length - starts[first]);
-            let before = self.text[start..matches[first].0.start].chars().count();
+            let distinct: HashSet<&str> = matches[first..=last].iter().map(|(.., mark)| *mark).collect();
+            let length = matches[last].1 - matches[last].0;
+            let (start, end) = self.widen(matches[first].0, matches[last].1, starts[last] + length - starts[first]);
+            let before = self.text[start..matches[first].0].chars().count();
             candidates.push(Candidate {
                 segment: self.segment,
                 start: starts[first] - before,
@@ -147,7 +174,7 @@ impl<'a> Text<'a> {
                 matches: last - first + 1,
                 weight: worth,
             });
-            first = (last + 1..matches.len()).find(|&i| matches[i].0.start >= end).unwrap_or(matches.len());
+            first = (last + 1..matches.len()).find(|&i| matches[i].0 >= end).unwrap_or(matches.len());
         }
         candidates
     }
@@ -202,7 +229,7 @@ impl Candidate {
         (self.distinct as f64 * 10.0 + self.matches.min(5) as f64) * self.weight
     }
 
-    fn passage(self, entry: &Entry, marks: &Marks) -> Passage {
+    fn passage(self, entry: &Entry, marks: &Matcher) -> Passage {
         let text = match self.segment {
             Some(index) => entry.transcript.get(index).map_or("", |s| s.text.as_str()),
             None => &entry.body,
@@ -213,7 +240,7 @@ impl Candidate {
 }
 
 /// The first new words, or the first words said.
-fn beginning(entry: &Entry, spans: &[Span], marks: &Marks) -> Option<Passage> {
+fn beginning(entry: &Entry, spans: &[Span], marks: &Matcher) -> Option<Passage> {
     let of = |text: &str, segment: Option<usize>, start: usize, end: usize| {
         let words = crate::domain::span::slice(text, start, end)?;
         let cut = forward(words, 0, LENGTH);
@@ -226,19 +253,19 @@ fn beginning(entry: &Entry, spans: &[Span], marks: &Marks) -> Option<Passage> {
 }
 
 /// Escapes a text for HTML and marks the matches.
-fn mark(text: &str, marks: &Marks) -> String {
+fn mark(text: &str, marks: &Matcher) -> String {
     let mut html = String::with_capacity(text.len() + 32);
     let mut at = 0;
-    for word in words(text).filter(|w| marks.matches(&w.text).is_some()) {
+    for (start, end, _) in marks.in_text(text) {
         // Pairs of a script without spaces overlap: one mark covers both.
-        if word.start < at {
+        if start < at {
             continue;
         }
-        escape(&mut html, &text[at..word.start]);
+        escape(&mut html, &text[at..start]);
         html.push_str("<mark>");
-        escape(&mut html, &text[word.start..word.end]);
+        escape(&mut html, &text[start..end]);
         html.push_str("</mark>");
-        at = word.end;
+        at = end;
     }
     escape(&mut html, &text[at..]);
     html

@@ -295,10 +295,6 @@ pub struct Marks {
 }
 
 impl Marks {
-    pub fn is_empty(&self) -> bool {
-        self.exact.is_empty() && self.prefixes.is_empty()
-    }
-
     /// Which mark this folded word satisfies.
     pub fn matches<'a>(&'a self, word: &str) -> Option<&'a str> {
         self.exact.get(word).map(String::as_str).or_else(|| self.prefixes.iter().find(|p| word.starts_with(p.as_str())).map(String::as_str))

@@ -18,12 +18,17 @@ pub struct Word {
 }
 
 /// The words of a text in order.
-pub fn words(text: &str) -> Words<'_> {
-    Words { text, at: 0, pending: None }
+pub fn words(text: &str) -> impl Iterator<Item = Word> + '_ {
+    places(text).map(|(start, end)| Word { text: fold(&text[start..end]), start, end })
 }
 
-/// Iterator over the words of a text.
-pub struct Words<'a> {
+/// Where the words of a text stand, in bytes; nothing is folded or copied.
+pub fn places(text: &str) -> Places<'_> {
+    Places { text, at: 0, pending: None }
+}
+
+/// Iterator over the places of the words of a text.
+pub struct Places<'a> {
     text: &'a str,
     at: usize,
     /// Inside a run without spaces: where its next pair begins.
@@ -37,10 +42,10 @@ struct Run {
     first: bool,
 }
 
-impl Iterator for Words<'_> {
-    type Item = Word;
+impl Iterator for Places<'_> {
+    type Item = (usize, usize);
 
-    fn next(&mut self) -> Option<Word> {
+    fn next(&mut self) -> Option<(usize, usize)> {
         loop {
             if let Some(run) = self.pending {
                 if let Some(pair) = self.pair(run) {
@@ -62,33 +67,32 @@ impl Iterator for Words<'_> {
                 self.pending = Some(Run { at: start, end, first: true });
                 continue;
             }
-            return Some(Word { text: fold(&self.text[start..end]), start, end });
+            return Some((start, end));
         }
     }
 }
 
-impl Words<'_> {
+impl Places<'_> {
     /// The next two neighbouring characters of a run; a run of one is itself a word.
-    fn pair(&mut self, run: Run) -> Option<Word> {
+    fn pair(&mut self, run: Run) -> Option<(usize, usize)> {
         let mut chars = self.text[run.at..run.end].char_indices();
         let (_, first) = chars.next()?;
         let second = run.at + first.len_utf8();
         match chars.next() {
             Some((_, next)) => {
                 self.pending = Some(Run { at: second, end: run.end, first: false });
-                let end = second + next.len_utf8();
-                Some(Word { text: fold(&self.text[run.at..end]), start: run.at, end })
+                Some((run.at, second + next.len_utf8()))
             }
             None => {
                 self.pending = None;
-                run.first.then(|| Word { text: fold(&self.text[run.at..run.end]), start: run.at, end: run.end })
+                run.first.then_some((run.at, run.end))
             }
         }
     }
 }
 
 fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || is_mark(c)
+    if c.is_ascii() { c.is_ascii_alphanumeric() } else { c.is_alphanumeric() || is_mark(c) }
 }
 
 /// Combining diacritics belong to the letter before them.
@@ -133,7 +137,8 @@ pub fn fold(word: &str) -> String {
 pub struct WordTokenizer;
 
 pub struct WordStream<'a> {
-    words: Words<'a>,
+    text: &'a str,
+    places: Places<'a>,
     token: Token,
 }
 
@@ -141,17 +146,17 @@ impl Tokenizer for WordTokenizer {
     type TokenStream<'a> = WordStream<'a>;
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> WordStream<'a> {
-        WordStream { words: words(text), token: Token { position: usize::MAX, ..Token::default() } }
+        WordStream { text, places: places(text), token: Token { position: usize::MAX, ..Token::default() } }
     }
 }
 
 impl TokenStream for WordStream<'_> {
     fn advance(&mut self) -> bool {
-        let Some(word) = self.words.next() else { return false };
+        let Some((start, end)) = self.places.next() else { return false };
         self.token.position = self.token.position.wrapping_add(1);
-        self.token.offset_from = word.start;
-        self.token.offset_to = word.end;
-        self.token.text = word.text;
+        self.token.offset_from = start;
+        self.token.offset_to = end;
+        self.token.text = fold(&self.text[start..end]);
         true
     }
 

@@ -67,7 +67,7 @@ pub async fn run(service: &Service, workspace: WorkspaceId, account_id: &str, wa
         }
         return Ok(unchanged.map(Refreshed::Unchanged));
     };
-    let input = read(workspace, &mut tx, account).await?;
+    let input = read(workspace, &mut tx, account, service.clock.now()).await?;
     drop(tx);
     let started = std::time::Instant::now();
     let draft = blocking(move || insight::write(&input)).await?;
@@ -101,9 +101,11 @@ async fn input_hash(workspace: WorkspaceId, tx: &mut Tx, account_id: &str) -> Re
     Ok(hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-async fn read(workspace: WorkspaceId, tx: &mut Tx, account: Account) -> Result<Input> {
+async fn read(workspace: WorkspaceId, tx: &mut Tx, account: Account, now: jiff::Timestamp) -> Result<Input> {
     let id = account.id.clone();
-    let communications = entry::communications(workspace, tx, &id).await?;
+    let mut communications = entry::communications(workspace, tx, &id).await?;
+    // A meeting to come is not a contact yet.
+    communications.retain(|s| s.entry.occurred_at <= now);
     let changes = entry::Filter { types: vec![EntryType::DealStageChange], ..entry::Filter::default() };
     let mut stage_changes: Vec<_> = entry::timeline(workspace, tx, &id, &changes, None, 1_000).await?.into_iter().map(|s| s.entry).collect();
     stage_changes.reverse();

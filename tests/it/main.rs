@@ -7,6 +7,7 @@ mod cli;
 mod emails;
 mod events;
 mod http;
+mod jobs;
 mod kill;
 mod migrations;
 mod order;
