@@ -80,7 +80,7 @@ pub async fn ids(workspace: WorkspaceId, tx: &mut Tx, numbers: &[i64]) -> Result
         return Ok(Vec::new());
     }
     Ok(on!(tx, c => {
-        let mut query = sqlx::QueryBuilder::new("SELECT number, account_id FROM account WHERE account_id <> '' AND workspace_id = ");
+        let mut query = sqlx::QueryBuilder::new("SELECT number, account_id FROM account WHERE account_id <> '' AND +workspace_id = ");
         query.push_bind(workspace.0).push(" AND number IN (");
         let mut list = query.separated(", ");
         for number in numbers { list.push_bind(*number); }

@@ -262,8 +262,9 @@ pub async fn by_numbers(workspace: WorkspaceId, tx: &mut Tx, numbers: &[i64]) ->
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
+    // The plus keeps SQLite from walking the workspace instead of looking the numbers up.
     let rows: Vec<Row> = on!(tx, c => {
-        let mut query = sqlx::QueryBuilder::new(concat!("SELECT ", columns!(), " FROM entry WHERE workspace_id = "));
+        let mut query = sqlx::QueryBuilder::new(concat!("SELECT ", columns!(), " FROM entry WHERE +workspace_id = "));
         query.push_bind(workspace.0).push(" AND number IN (");
         let mut list = query.separated(", ");
         for number in numbers { list.push_bind(*number); }
