@@ -24,6 +24,7 @@ CREATE TABLE record (
     id           TEXT NOT NULL,
     account_id   TEXT,
     body         TEXT NOT NULL,             -- empty for a tombstone
+    words        TEXT NOT NULL,             -- its values in lower case, to find it by
     deleted      BIGINT NOT NULL,           -- 1: a tombstone, so that an older version cannot revive it
     updated_at   BIGINT,                    -- orders versions; unknown when the sender did not say
     received_at  BIGINT NOT NULL,
@@ -193,6 +194,7 @@ CREATE TABLE change (
     action       TEXT NOT NULL,             -- added, updated, deleted
     at           BIGINT NOT NULL
 );
+CREATE INDEX change_by_account ON change (workspace_id, account_id, sequence);
 
 -- Work to do, enqueued in the transaction of its cause.
 CREATE TABLE job (

@@ -12,6 +12,7 @@ use rapport::store::workspace;
 use serde::{Deserialize, Serialize};
 
 use super::Place;
+use super::remote::Remote;
 
 /// Held while this process may write to the data directory; let go by the system however it ends.
 pub struct Lock {
@@ -22,15 +23,22 @@ pub struct Lock {
 #[derive(Debug, Serialize, Deserialize)]
 struct Holder {
     pid: u32,
-    /// Where it serves, if it does.
+    /// Where it serves, if it does, and for which workspace.
     address: Option<String>,
+    workspace: Option<String>,
+}
+
+/// A server that has a data directory.
+pub struct Server {
+    pub address: String,
+    workspace: String,
 }
 
 /// How a data directory can be used now.
 pub enum Access {
     Mine(Lock),
     /// A server has it.
-    Served(String),
+    Served(Server),
     /// Another command writes to it.
     Busy(u32),
 }
@@ -49,15 +57,27 @@ impl Place {
         if !rapport::pipeline::database(&data).exists() {
             return Err(anyhow!("{} holds no data yet; `rapport import PATH` or `rapport demo` puts some in", data.display()));
         }
-        if let Access::Mine(lock) = access(&data)? {
-            let (service, workspace) = self.open_service(&data, config).await?;
-            return Ok((service, workspace, Some(lock)));
-        }
-        let service = Service::open_to_read(&data, config, Clock::System).await?;
+        let (service, lock) = match access(&data)? {
+            Access::Mine(lock) => {
+                let service = Service::open(&data, config, Clock::System).await.with_context(|| format!("opening {}", data.display()))?;
+                service.catch_up().await?;
+                (service, Some(lock))
+            }
+            Access::Served(_) | Access::Busy(_) => (Service::open_to_read(&data, config, Clock::System).await?, None),
+        };
         let mut tx = service.store.read().await?;
         let workspace = workspace::find(&mut tx, &self.workspace).await?;
         let workspace = workspace.ok_or_else(|| anyhow!("there is no workspace {:?} in {}", self.workspace, data.display()))?;
-        Ok((service, workspace, None))
+        drop(tx);
+        Ok((service, workspace, lock))
+    }
+
+    /// The server that has the data directory, if it serves this workspace.
+    pub fn remote(&self, server: &Server) -> anyhow::Result<Remote> {
+        if server.workspace == self.workspace {
+            return Ok(Remote::new(&server.address));
+        }
+        Err(anyhow!("the server on http://{} serves workspace {:?}, not {:?}; stop it first", server.address, server.workspace, self.workspace))
     }
 
     /// Opens a directory that this process holds, with the workspace made when new.
@@ -91,16 +111,16 @@ pub fn access(data: &Path) -> anyhow::Result<Access> {
     match file.try_lock() {
         Ok(()) => {
             let mut lock = Lock { file };
-            lock.announce(None)?;
+            lock.announce(None, None)?;
             Ok(Access::Mine(lock))
         }
         Err(TryLockError::WouldBlock) => {
             let mut content = String::new();
             file.read_to_string(&mut content)?;
             // Between taking the lock and writing to it a holder is nameless for a moment.
-            let holder = serde_json::from_str(&content).unwrap_or(Holder { pid: 0, address: None });
+            let holder = serde_json::from_str(&content).unwrap_or(Holder { pid: 0, address: None, workspace: None });
             Ok(match holder.address {
-                Some(address) => Access::Served(address),
+                Some(address) => Access::Served(Server { address, workspace: holder.workspace.unwrap_or_default() }),
                 None => Access::Busy(holder.pid),
             })
         }
@@ -110,8 +130,8 @@ pub fn access(data: &Path) -> anyhow::Result<Access> {
 
 impl Lock {
     /// Says who holds the directory and where it is served.
-    pub fn announce(&mut self, address: Option<String>) -> anyhow::Result<()> {
-        let holder = serde_json::to_string(&Holder { pid: std::process::id(), address })?;
+    pub fn announce(&mut self, address: Option<String>, workspace: Option<String>) -> anyhow::Result<()> {
+        let holder = serde_json::to_string(&Holder { pid: std::process::id(), address, workspace })?;
         self.file.set_len(0)?;
         self.file.rewind()?;
         self.file.write_all(holder.as_bytes())?;

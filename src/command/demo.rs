@@ -38,7 +38,7 @@ pub async fn run(options: Options, config: Config) -> Outcome {
     }
     let lock = match access(&data)? {
         Access::Mine(lock) => lock,
-        Access::Served(address) => return Err(anyhow!("the demo is already served on http://{address}").into()),
+        Access::Served(server) => return Err(anyhow!("the demo is already served on http://{}", server.address).into()),
         Access::Busy(pid) => return Err(busy(&data, pid).into()),
     };
     empty(&data)?;
@@ -63,7 +63,7 @@ pub async fn run(options: Options, config: Config) -> Outcome {
     eprintln!("six made-up customers are loaded; try http://{}/docs or", listener.local_addr()?);
     eprintln!("  rapport account brightwater --data {}", data.display());
     eprintln!("  rapport search 'renewal price' --data {}", data.display());
-    serve::serve(listener, service, workspace, lock).await
+    serve::serve(listener, service, workspace, &place.workspace, lock).await
 }
 
 /// Removes what an earlier demo left, all but the lock that this process holds.

@@ -126,7 +126,7 @@ pub async fn run(options: Options, config: Config) -> Outcome {
             let (service, workspace) = options.place.open_service(&data, config).await?;
             local(&service, workspace, us, intake, &progress).await?
         }
-        Access::Served(address) => through(&Remote::new(&address), us, intake, &progress).await?,
+        Access::Served(server) => through(&options.place.remote(&server)?, us, intake, &progress).await?,
         Access::Busy(pid) => return Err(busy(&data, pid).into()),
     };
     progress.bar.finish_and_clear();
@@ -169,9 +169,10 @@ pub async fn local(service: &Service, workspace: WorkspaceId, us: Vec<String>, i
     }
     let discover_accounts = intake.discover_accounts;
     let pieces = read(intake, progress.clone());
-    // Two batches at a time: one is parsed while the other is stored.
+    // Two batches at a time: one is parsed while the other is stored. Records take turns, as their order counts.
+    let turn = tokio::sync::Mutex::new(());
     let taken = stream::unfold(pieces, |mut pieces| async { pieces.recv().await.map(|piece| (piece, pieces)) })
-        .map(|piece| take(service, workspace, discover_accounts, piece))
+        .map(|piece| take(service, workspace, discover_accounts, &turn, piece))
         .buffered(2);
     let mut taken = std::pin::pin!(taken);
     let mut totals = Totals::default();
@@ -200,7 +201,13 @@ pub async fn local(service: &Service, workspace: WorkspaceId, us: Vec<String>, i
 
 type Taken = Vec<(At, Status, Option<String>)>;
 
-async fn take(service: &Service, workspace: WorkspaceId, discover_accounts: bool, piece: Piece) -> anyhow::Result<Taken> {
+async fn take(
+    service: &Service,
+    workspace: WorkspaceId,
+    discover_accounts: bool,
+    turn: &tokio::sync::Mutex<()>,
+    piece: Piece,
+) -> anyhow::Result<Taken> {
     let (places, outcomes): (Vec<At>, _) = match piece {
         Piece::Rejected(at, reason) => return Ok(vec![(at, Status::Rejected, Some(reason))]),
         Piece::Mails { source, items } => {
@@ -208,6 +215,7 @@ async fn take(service: &Service, workspace: WorkspaceId, discover_accounts: bool
             (places, receive::mails(service, workspace, raws, &Origin { source, discover_accounts }).await?)
         }
         Piece::Records { items } => {
+            let _turn = turn.lock().await;
             let (places, lines): (Vec<At>, Vec<String>) = items.into_iter().unzip();
             let versions = tokio::task::spawn_blocking(move || lines.iter().map(|line| record::read(line)).collect()).await?;
             (places, receive::records(service, workspace, versions).await?)
@@ -267,7 +275,13 @@ async fn through(server: &Remote, us: Vec<String>, intake: Intake, progress: &Pr
                 let path = format!("/v1/emails?source={}&discover_accounts={discover_accounts}", super::summarize::escaped(&source));
                 let send = |(at, raw): (At, Vec<u8>)| {
                     let request = server.request(Method::POST, &path).header("content-type", "message/rfc822").body(raw);
-                    async move { server.send::<RemoteOutcome>(request).await.map(|outcome| (at, outcome)) }
+                    async move {
+                        let outcome = match server.offer::<RemoteOutcome>(request).await? {
+                            Ok(outcome) => outcome,
+                            Err(reason) => RemoteOutcome { status: Status::Rejected, error: Some(reason) },
+                        };
+                        anyhow::Ok((at, outcome))
+                    }
                 };
                 stream::iter(items.into_iter().map(send))
                     .buffer_unordered(IN_FLIGHT)
@@ -309,13 +323,12 @@ async fn settle(server: &Remote) -> anyhow::Result<()> {
     }
     #[derive(Deserialize)]
     struct Job {
-        kind: String,
         state: String,
     }
     loop {
         // Jobs first: what they change must be indexed as well.
-        let jobs: Jobs = server.get("/v1/jobs?limit=100").await?;
-        let joining = jobs.items.iter().any(|job| job.kind == "join" && job.state != "dead");
+        let jobs: Jobs = server.get("/v1/jobs?kind=join&limit=100").await?;
+        let joining = jobs.items.iter().any(|job| job.state != "dead");
         let readiness: Readiness = server.get("/readyz").await?;
         if !joining && readiness.indexed >= readiness.sequence {
             return Ok(());
@@ -487,8 +500,11 @@ fn read_records(mut content: impl BufRead, file: &Arc<str>, reader: &mut Reader)
         }
         line_number += 1;
         let at = At { file: file.clone(), line: Some(line_number) };
-        if line.len() > MAX_RECORD {
-            content.skip_until(b'\n')?;
+        let complete = line.ends_with(b"\n");
+        if line.len() > MAX_RECORD + usize::from(complete) {
+            if !complete {
+                content.skip_until(b'\n')?;
+            }
             reader.reject(at, format!("the line is longer than the limit of {MAX_RECORD} bytes"))?;
             continue;
         }

@@ -7,7 +7,6 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::data::{Access, access, busy};
-use super::remote::Remote;
 use super::show::number;
 use super::{Outcome, Place};
 
@@ -35,8 +34,8 @@ pub async fn run(options: Options, config: Config) -> Outcome {
             tokio::task::spawn_blocking(move || follower.join()).await?.ok();
             entries
         }
-        Access::Served(address) => {
-            let server = Remote::new(&address);
+        Access::Served(server) => {
+            let server = options.place.remote(&server)?;
             server.send::<Rebuilt>(server.request(Method::POST, "/v1/reindex")).await?.entries
         }
         Access::Busy(pid) => return Err(busy(&data, pid).into()),

@@ -28,6 +28,11 @@ impl Remote {
 
     /// Sends and reads the answer; waits and tries again while the server is too busy.
     pub async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<T> {
+        self.offer(request).await?.map_err(|reason| anyhow!("{reason}"))
+    }
+
+    /// Sends something that the server may refuse: its reason comes back as the inner error.
+    pub async fn offer<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<Result<T, String>> {
         let mut pause = std::time::Duration::from_millis(100);
         loop {
             let attempt = request.try_clone().ok_or_else(|| anyhow!("this request cannot be sent again"))?;
@@ -40,10 +45,10 @@ impl Remote {
             }
             let bytes = response.bytes().await?;
             if status.is_success() {
-                return serde_json::from_slice(&bytes).context("reading the server's answer");
+                return serde_json::from_slice(&bytes).map(Ok).context("reading the server's answer");
             }
             let detail = serde_json::from_slice::<Problem>(&bytes).map_or_else(|_| status.to_string(), |p| p.detail);
-            return Err(anyhow!("{detail}"));
+            return if status.is_client_error() { Ok(Err(detail)) } else { Err(anyhow!("{detail}")) };
         }
     }
 

@@ -36,12 +36,12 @@ pub async fn run(options: Options, config: Config) -> Outcome {
     let data = options.place.directory()?;
     let lock = match access(&data)? {
         Access::Mine(lock) => lock,
-        Access::Served(address) => return Err(anyhow::anyhow!("{} is already served on http://{address}", data.display()).into()),
+        Access::Served(server) => return Err(anyhow::anyhow!("{} is already served on http://{}", data.display(), server.address).into()),
         Access::Busy(pid) => return Err(busy(&data, pid).into()),
     };
     let listener = options.at.bind().await?;
     let (service, workspace) = options.place.open_service(&data, config).await?;
-    serve(listener, service, workspace, lock).await
+    serve(listener, service, workspace, &options.place.workspace, lock).await
 }
 
 impl Listen {
@@ -63,12 +63,12 @@ impl Listen {
 }
 
 /// Serves until SIGTERM or SIGINT; a second signal ends at once.
-pub async fn serve(listener: TcpListener, service: Service, workspace: WorkspaceId, mut lock: Lock) -> Outcome {
+pub async fn serve(listener: TcpListener, service: Service, workspace: WorkspaceId, name: &str, mut lock: Lock) -> Outcome {
     let recorder = PrometheusBuilder::new().build_recorder();
     let metrics = recorder.handle();
     let _ = metrics::set_global_recorder(recorder);
     let address = listener.local_addr()?;
-    lock.announce(Some(address.to_string()))?;
+    lock.announce(Some(address.to_string()), Some(name.to_owned()))?;
     let stop = CancellationToken::new();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let on_signal = stop.clone();

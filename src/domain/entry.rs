@@ -211,7 +211,7 @@ impl Entry {
 
 /// The stretches of `body` that are new words, as text with their start in characters.
 pub fn new_words<'a>(body: &'a str, spans: &'a [Span]) -> impl Iterator<Item = (usize, &'a str)> {
-    spans.iter().filter(|span| span.kind == SpanKind::New).filter_map(|span| Some((span.start, super::span::slice(body, span.start, span.end)?)))
+    super::span::slices(body, spans).filter(|(span, _)| span.kind == SpanKind::New).map(|(span, words)| (span.start, words))
 }
 
 /// Reads `null` like a missing field.

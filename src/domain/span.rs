@@ -33,9 +33,33 @@ pub fn slice(text: &str, start: usize, end: usize) -> Option<&str> {
     Some(&text[from..to])
 }
 
+/// The text of each span in turn; the body is walked once, as spans lie in order.
+pub fn slices<'a>(text: &'a str, spans: &'a [Span]) -> impl Iterator<Item = (&'a Span, &'a str)> {
+    let (mut byte, mut character) = (0, 0);
+    let mut to = move |wanted: usize| {
+        let rest = &text[byte..];
+        let step = rest.char_indices().nth(wanted.saturating_sub(character)).map_or(rest.len(), |(i, _)| i);
+        byte += step;
+        character = character.max(wanted);
+        byte
+    };
+    spans.iter().map(move |span| {
+        let start = to(span.start);
+        (span, &text[start..to(span.end)])
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::slice;
+    use super::{Span, SpanKind, slice, slices};
+
+    #[test]
+    fn spans_are_cut_in_one_walk() {
+        let span = |start, end| Span { kind: SpanKind::New, start, end };
+        let spans = [span(0, 5), span(7, 11), span(11, 11), span(12, 99)];
+        let words: Vec<&str> = slices("Grüße, José!", &spans).map(|(_, words)| words).collect();
+        assert_eq!(words, ["Grüße", "José", "", ""]);
+    }
 
     #[test]
     fn offsets_count_characters_not_bytes() {

@@ -1,7 +1,7 @@
 //! An entry as the index sees it.
 
 use crate::domain::entry::{Entry, name_key};
-use crate::domain::span::{Span, SpanKind, slice};
+use crate::domain::span::{Span, SpanKind, slices};
 use crate::domain::{Address, WorkspaceId};
 
 /// The words and filters of one entry.
@@ -42,8 +42,7 @@ impl Document {
             people: String::new(),
             files: String::new(),
         };
-        for span in spans {
-            let text = slice(&entry.body, span.start, span.end).unwrap_or_default();
+        for (span, text) in slices(&entry.body, spans) {
             line(if span.kind == SpanKind::New { &mut document.new } else { &mut document.other }, text);
         }
         for segment in &entry.transcript {

@@ -109,7 +109,7 @@ pub fn find(entry: &Entry, spans: &[Span], marks: &Marks) -> Matched {
 
 /// New words weigh full, everything else little.
 fn weight(spans: &[Span], at: usize) -> f64 {
-    let span = spans.iter().find(|s| s.start <= at && at < s.end);
+    let span = spans.get(spans.partition_point(|s| s.end <= at)).filter(|s| s.start <= at);
     if span.is_none_or(|s| s.kind == SpanKind::New) { 1.0 } else { 0.3 }
 }
 

@@ -233,12 +233,13 @@ impl Index {
             }),
             Query::Not(inner) => Box::new(BooleanQuery::new(vec![(Occur::Must, Box::new(AllQuery)), (Occur::MustNot, self.engine_query(inner))])),
             Query::And(parts) => Box::new(BooleanQuery::new(
-                parts
-                    .iter()
-                    .map(|part| match part {
+                // A group may only exclude: then it excludes from everything.
+                all_if(parts.iter().all(|part| matches!(part, Query::Not(_))))
+                    .into_iter()
+                    .chain(parts.iter().map(|part| match part {
                         Query::Not(inner) => (Occur::MustNot, self.engine_query(inner)),
                         part => (Occur::Must, self.engine_query(part)),
-                    })
+                    }))
                     .collect(),
             )),
             Query::Or(parts) => Box::new(BooleanQuery::new(parts.iter().map(|part| (Occur::Should, self.engine_query(part))).collect())),
@@ -257,6 +258,10 @@ impl Index {
 fn term(term: Term) -> Box<dyn EngineQuery> {
     let option = if term.typ() == tantivy::schema::Type::Str { IndexRecordOption::WithFreqs } else { IndexRecordOption::Basic };
     Box::new(TermQuery::new(term, option))
+}
+
+fn all_if(wanted: bool) -> Option<(Occur, Box<dyn EngineQuery>)> {
+    wanted.then(|| (Occur::Must, Box::new(AllQuery) as Box<dyn EngineQuery>))
 }
 
 /// Narrows without adding to the score.
@@ -345,6 +350,7 @@ mod tests {
             ("ann p1@acme.example", vec![1]),
             ("", vec![3, 2, 1]),
             ("nowhere", vec![]),
+            ("scanner (-outage -nowhere)", vec![2]),
         ] {
             assert_eq!(numbers(&index, text), found, "{text}");
         }

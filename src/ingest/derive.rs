@@ -98,6 +98,10 @@ fn deal_entries(versions: &[Dated], latest: &Deal) -> Vec<Entry> {
         if let Some(old) = stage.filter(|old| *old != new) {
             let mut change = entry_of(record, EntryType::DealStageChange, deal.stage_entered_at.unwrap_or(version.at));
             change.id = format!("{}.{}", change.id, version.at.as_microsecond());
+            // Versions of one moment are told apart by their place among them.
+            if position > 0 && versions[position - 1].at == version.at {
+                change.id = format!("{}.{position}", change.id);
+            }
             change.subject = Some(format!("{name}: {old} → {new}"));
             change.body = format!("{old} → {new}");
             change.deal_id = Some(deal.id.clone());

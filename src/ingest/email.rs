@@ -50,10 +50,12 @@ pub fn parse(raw: &[u8], received_at: Timestamp) -> Result<Mail, String> {
     if raw.iter().all(u8::is_ascii_whitespace) {
         return Err("the mail is empty".to_owned());
     }
-    let Some(message) = MessageParser::default().parse(raw) else {
+    let nested = is_nested_without_end(raw);
+    let parser = MessageParser::default();
+    let Some(message) = (if nested { parser.parse_headers(raw) } else { parser.parse(raw) }) else {
         return Ok(unreadable(raw, received_at));
     };
-    let too_complex = message.parts.len() > MAX_PARTS || depth(&message, 0) > MAX_DEPTH;
+    let too_complex = nested || message.parts.len() > MAX_PARTS || depth(&message, 0) > MAX_DEPTH;
     let mut flags = Vec::new();
     let lists = list_addresses(&message);
     let (from, author) = author_of(&message, &lists);
@@ -64,7 +66,7 @@ pub fn parse(raw: &[u8], received_at: Timestamp) -> Result<Mail, String> {
 
     let subject: String = clean(message.subject().unwrap_or_default()).chars().take(MAX_SUBJECT).collect();
     let (body, attachments, content) = if too_complex {
-        (String::new(), Vec::new(), Sha256::digest(raw).to_vec())
+        (String::new(), Vec::new(), Sha256::digest(after_headers(raw)).to_vec())
     } else {
         let body = body_of(&message);
         let (attachments, digest) = attachments_of(&message);
@@ -90,7 +92,7 @@ pub fn parse(raw: &[u8], received_at: Timestamp) -> Result<Mail, String> {
     let id = identity(&Identity {
         message_id: message_id.as_deref(),
         from: message.header_raw("From").map(str::trim),
-        date: dated.map(|d| d.as_second().to_string()).or_else(|| message.header_raw("Date").map(|d| d.trim().to_owned())),
+        date: message.date().and_then(usable).map(|d| d.as_second().to_string()).or_else(|| message.header_raw("Date").map(|d| d.trim().to_owned())),
         subject: &subject,
         body: &body,
         attachments: &content,
@@ -117,9 +119,26 @@ pub fn parse(raw: &[u8], received_at: Timestamp) -> Result<Mail, String> {
 
 /// The bytes of attachment `index`, with its name and type; the same numbering as the entry's list.
 pub fn attachment(raw: &[u8], index: usize) -> Option<(Attachment, Vec<u8>)> {
+    if is_nested_without_end(raw) {
+        return None;
+    }
     let message = MessageParser::default().parse(raw)?;
     let part = message.attachments().nth(index)?;
     Some((describe(part), part.contents().to_vec()))
+}
+
+/// Whether so many messages may lie inside each other that taking them apart would exhaust the stack.
+fn is_nested_without_end(raw: &[u8]) -> bool {
+    const INNER: &[u8] = b"message/rfc822";
+    let starts = raw.windows(INNER.len()).filter(|window| window.eq_ignore_ascii_case(INNER));
+    starts.take(MAX_PARTS / 2 + 1).count() > MAX_PARTS / 2
+}
+
+/// The raw bytes behind the header block, which mailboxes leave as they are.
+fn after_headers(raw: &[u8]) -> &[u8] {
+    let end = raw.windows(4).position(|w| w == b"\r\n\r\n").map(|at| at + 4);
+    let end = end.or_else(|| raw.windows(2).position(|w| w == b"\n\n").map(|at| at + 2));
+    end.map_or(raw, |end| &raw[end..])
 }
 
 /// A span of one kind over the whole body; none when it holds no words.
@@ -331,11 +350,12 @@ fn attachments_of(message: &Message) -> (Vec<Attachment>, Vec<u8>) {
 
 /// The Date header, else the topmost Received; None when absent or outside 1970–2100.
 fn date_of(message: &Message) -> Option<Timestamp> {
-    let usable = |date: &mail_parser::DateTime| {
-        let seconds = date.is_valid().then(|| date.to_timestamp())?;
-        (0..4_102_444_800).contains(&seconds).then(|| Timestamp::from_second(seconds).ok())?
-    };
     message.date().and_then(usable).or_else(|| message.received().and_then(|r| r.date()).as_ref().and_then(usable))
+}
+
+fn usable(date: &mail_parser::DateTime) -> Option<Timestamp> {
+    let seconds = date.is_valid().then(|| date.to_timestamp())?;
+    (0..4_102_444_800).contains(&seconds).then(|| Timestamp::from_second(seconds).ok())?
 }
 
 /// Line ends as `\n`; a NUL, which no database keeps in text, as the replacement character.
@@ -435,6 +455,10 @@ mod tests {
         let nested: String = (0..2_000).map(|i| format!("Content-Type: multipart/mixed; boundary=b{i}\n\n--b{i}\n")).collect();
         let bomb = read(&format!("Subject: bomb\n{nested}"));
         assert!(bomb.flags.contains(&Flag::TooComplex), "{:?}", bomb.flags);
+        let inside_each_other = "Content-Type: message/rfc822\n\n".repeat(30_000);
+        assert_eq!(read(&format!("Subject: dolls\n{inside_each_other}")).entry.subject.as_deref(), Some("dolls"));
+        let undated_twice = |hop: &str| read(&format!("Received: by {hop}; Tue, 3 Feb 2026 09:13:0{hop} +0000\nSubject: x\n\nhi")).entry.id;
+        assert_eq!(undated_twice("1"), undated_twice("2"), "a mail without a date is the same in every mailbox");
         assert_eq!(bomb.entry.subject.as_deref(), Some("bomb"));
         assert!(!read("Subject: a\0b\n\nc\0d").entry.body.contains('\0'));
     }

@@ -42,7 +42,7 @@ fn depth(html: &str) -> usize {
     let (mut open, mut deepest) = (0usize, 0usize);
     for (i, _) in html.match_indices('<') {
         match bytes.get(i + 1) {
-            Some(b'/') => open = open.saturating_sub(1),
+            Some(b'/') if !is_void(&html[i + 2..]) => open = open.saturating_sub(1),
             Some(c) if c.is_ascii_alphabetic() && !is_void(&html[i + 1..]) => {
                 open += 1;
                 deepest = deepest.max(open);

@@ -173,6 +173,8 @@ static OTHER_HEADER: LazyLock<Regex> = LazyLock::new(|| {
 // ---- the writer's own blocks -------------------------------------------------------------------------------------
 
 fn mark_own_blocks(lines: &[Line], kinds: &mut [SpanKind]) {
+    let has_words = |i: usize| lines[i].text.contains(char::is_alphanumeric);
+    let last_own = (0..lines.len()).rev().find(|&i| kinds[i] != SpanKind::Quoted && has_words(i));
     let mut at = 0;
     while at < lines.len() {
         if kinds[at] == SpanKind::Quoted {
@@ -181,14 +183,14 @@ fn mark_own_blocks(lines: &[Line], kinds: &mut [SpanKind]) {
         }
         let end = (at..lines.len()).find(|&i| kinds[i] == SpanKind::Quoted).unwrap_or(lines.len());
         // What holds no word after a quotation is the rest of it.
-        let wordless = !(at..end).any(|i| lines[i].text.contains(char::is_alphanumeric));
+        let wordless = !(at..end).any(has_words);
         if wordless && at > 0 {
             kinds[at..end].fill(SpanKind::Quoted);
             at = end;
             continue;
         }
         // Between two quoted stretches of an inline reply nobody signs.
-        let goes_on = (end..lines.len()).any(|i| kinds[i] != SpanKind::Quoted && lines[i].text.contains(char::is_alphanumeric));
+        let goes_on = last_own.is_some_and(|last| last >= end);
         let may_close = end == lines.len() || !is_quote_line(lines[end].text) || !goes_on;
         mark_own_block(lines, kinds, at, end, may_close);
         at = end;
@@ -212,12 +214,15 @@ fn mark_own_block(lines: &[Line], kinds: &mut [SpanKind], start: usize, end: usi
 
 fn starts_footer(lines: &[Line], at: usize, end: usize) -> bool {
     let text = lines[at].text.trim();
-    let next = lines[at + 1..end].iter().find(|line| !line.is_blank()).map_or("", |line| line.text.trim());
-    if is_rule(text) && (LIST_FOOTER.is_match(next) || is_disclaimer(lines, at + 1, end)) {
-        return true;
+    if text.is_empty() {
+        return false;
+    }
+    if is_rule(text) {
+        let next = lines[at + 1..end].iter().find(|line| !line.is_blank()).map_or("", |line| line.text.trim());
+        return LIST_FOOTER.is_match(next) || is_disclaimer(lines, at + 1, end);
     }
     let first_of_paragraph = at == 0 || lines[at - 1].is_blank();
-    (first_of_paragraph && is_disclaimer(lines, at, end)) || LIST_FOOTER_ALONE.is_match(text)
+    LIST_FOOTER_ALONE.is_match(text) || (first_of_paragraph && is_disclaimer(lines, at, end))
 }
 
 static LIST_FOOTER: LazyLock<Regex> =
@@ -581,6 +586,15 @@ mod tests {
         check("Yes", &[(New, "Yes")]);
         check("", &[]);
         check("I asked on Monday, and he wrote:\nwe will see", &[(New, "I asked on Monday, and he wrote:\nwe will see")]);
+    }
+
+    #[test]
+    fn giant_bodies_of_one_kind_take_linear_time() {
+        for unit in ["\n", "> a\nb\n", "Thanks\n", "Thanks\n\n", "____________________\n\n\n", "On a 12 wrote:\n", "-- \n"] {
+            let body = unit.repeat(600_000 / unit.len());
+            let spans = split(&body);
+            crate::domain::span::slices(&body, &spans).for_each(drop);
+        }
     }
 
     proptest::proptest! {

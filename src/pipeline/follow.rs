@@ -126,6 +126,9 @@ impl Follower {
                 metrics::counter!("rapport_index_errors_total").increment(1);
                 // The writer's uncommitted changes are of unknown extent: begin again from the last commit.
                 self.writer = None;
+                if let Ok(Some(sequence)) = self.live.current().sequence() {
+                    self.live.indexed.send_replace(sequence);
+                }
                 std::thread::sleep(PAUSE);
                 continue;
             }

@@ -13,8 +13,10 @@ pub mod work;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::domain::Clock;
@@ -65,6 +67,24 @@ impl Service {
         store.write(move |tx| Box::pin(async move { crate::store::job::put_back_running(tx, now).await })).await?;
         let index = Live::open(data, &store, config.index_memory).await?;
         Ok(Service { store, index, clock, config: Arc::new(config) })
+    }
+
+    /// Brings the index up to date without going on to follow: for a process that only reads, after one that was killed.
+    ///
+    /// # Errors
+    /// When the index thread cannot be started, or stops before it is done.
+    pub async fn catch_up(&self) -> Result<()> {
+        let mut tx = self.store.read().await?;
+        let last = crate::store::change::last(&mut tx).await?;
+        drop(tx);
+        if *self.index.indexed().borrow() >= last {
+            return Ok(());
+        }
+        let stop = CancellationToken::new();
+        let follower = self.index.follow(self.store.clone(), stop.clone()).map_err(IndexError::from)?;
+        while self.index.wait_for(last, Duration::from_secs(1)).await < last && !follower.is_finished() {}
+        stop.cancel();
+        blocking(move || follower.join()).await?.map_err(|_| PipelineError::Stopped("the index writer".to_owned()))
     }
 
     /// Opens a data directory that another process may be writing to.

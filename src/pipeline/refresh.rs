@@ -92,11 +92,12 @@ pub async fn run(service: &Service, workspace: WorkspaceId, account_id: &str, wa
 async fn input_hash(workspace: WorkspaceId, tx: &mut Tx, account_id: &str) -> Result<String> {
     let mut hash = Sha256::new();
     hash.update(MODEL);
-    for (id, content) in record::hashes(workspace, tx, account_id).await?.into_iter().chain(entry::hashes(workspace, tx, account_id).await?) {
-        hash.update(id);
-        hash.update([0]);
-        hash.update(content);
-        hash.update([0]);
+    for (id, content) in record::hashes(workspace, tx, account_id).await? {
+        hash.update(format!("{id}\0{content}\0"));
+    }
+    // The sequence number tells when an entry changed its side or type without new words.
+    for (id, content, sequence) in entry::hashes(workspace, tx, account_id).await? {
+        hash.update(format!("{id}\0{content}\0{sequence}\0"));
     }
     Ok(hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect())
 }
@@ -132,7 +133,7 @@ pub async fn shown(workspace: WorkspaceId, tx: &mut Tx, account_id: &str, as_of:
         return Err(PipelineError::NotFound(format!("a summary of account {account_id:?}")));
     };
     let newer_entries = entry::changed_after(workspace, tx, account_id, stored.sequence).await?.unsigned_abs();
-    let stale = newer_entries > 0 || record::changed_after(workspace, tx, account_id, stored.sequence).await?;
+    let stale = newer_entries > 0 || change::any_after(workspace, tx, account_id, stored.sequence).await?;
     Ok(assemble(account_id, stored, newer_entries, stale))
 }
 

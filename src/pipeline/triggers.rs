@@ -77,6 +77,16 @@ pub async fn on_entry(
     }
 }
 
+/// Asks for the first summary of an account whose record came after its entries.
+pub async fn on_account(workspace: WorkspaceId, tx: &mut Tx, account_id: &str, config: &Config, now: Timestamp) -> Result<()> {
+    if summary::exists(workspace, tx, account_id).await? || !entry::any(workspace, tx, account_id).await? {
+        return Ok(());
+    }
+    let cause = Cause { trigger: Trigger::First, entry_id: None, detail: None };
+    let when = When { quiet: config.quiet, at_most: config.quiet_at_most };
+    ask(workspace, tx, account_id, cause, false, when, now).await.map(|_| ())
+}
+
 /// Queues a refresh of an account; of several causes, the first in the contract's order stays.
 pub async fn ask(workspace: WorkspaceId, tx: &mut Tx, account_id: &str, cause: Cause, force: bool, when: When, now: Timestamp) -> Result<i64> {
     let waiting = job::queued_payload(workspace, tx, REFRESH, account_id).await?;

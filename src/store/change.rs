@@ -62,6 +62,14 @@ pub async fn after(workspace: WorkspaceId, tx: &mut Tx, sequence: i64, account_i
         .bind(workspace.0).bind(sequence).bind(account_id).bind(limit).fetch_all(c).await?))
 }
 
+/// Whether entries or records of an account changed, or went, after a sequence number.
+pub async fn any_after(workspace: WorkspaceId, tx: &mut Tx, account_id: &str, sequence: i64) -> Result<bool> {
+    let row: Option<(i64,)> = on!(tx, c => sqlx::query_as(
+        "SELECT sequence FROM change WHERE workspace_id = $1 AND account_id = $2 AND sequence > $3 AND what <> 'summary' LIMIT 1")
+        .bind(workspace.0).bind(account_id).bind(sequence).fetch_optional(c).await?);
+    Ok(row.is_some())
+}
+
 /// The sequence number of the last change, 0 before the first.
 pub async fn last(tx: &mut Tx) -> Result<i64> {
     let (last,): (Option<i64>,) = on!(tx, c => sqlx::query_as("SELECT max(sequence) FROM change").fetch_one(c).await?);

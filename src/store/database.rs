@@ -183,6 +183,18 @@ impl Pool {
         }
     }
 
+    /// A fresh pool in place of one whose connection may be in an unknown state.
+    pub(super) async fn renewed(self) -> Pool {
+        match self {
+            Pool::Sqlite(pool) => {
+                let options = (*pool.connect_options()).clone();
+                pool.close().await;
+                Pool::Sqlite(SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options))
+            }
+            pg @ Pool::Pg(_) => pg,
+        }
+    }
+
     pub(super) fn is_sqlite(&self) -> bool {
         matches!(self, Pool::Sqlite(_))
     }

@@ -131,22 +131,22 @@ pub async fn insert(workspace: WorkspaceId, tx: &mut Tx, new: &New<'_>) -> Resul
 }
 
 async fn insert_participants(workspace: WorkspaceId, tx: &mut Tx, number: i64, entry: &Entry) -> Result<()> {
-    let people = people(entry);
-    if people.is_empty() {
-        return Ok(());
-    }
-    on!(tx, c => {
-        let mut query = sqlx::QueryBuilder::new("INSERT INTO participant (number, person, workspace_id, domain) ");
-        query.push_values(&people, |mut row, (person, domain)| {
-            row.push_bind(number).push_bind(person.as_str()).push_bind(workspace.0).push_bind(domain.as_deref());
+    let people: Vec<_> = people(entry).into_iter().collect();
+    // Databases limit the values of one statement.
+    for some in people.chunks(1_000) {
+        on!(tx, c => {
+            let mut query = sqlx::QueryBuilder::new("INSERT INTO participant (number, person, workspace_id, domain) ");
+            query.push_values(some, |mut row, (person, domain)| {
+                row.push_bind(number).push_bind(person.as_str()).push_bind(workspace.0).push_bind(domain.as_deref());
+            });
+            query.build().execute(c).await?;
         });
-        query.build().execute(c).await?;
-    });
+    }
     Ok(())
 }
 
 /// Everyone who took part, by filter key, with the registrable domain of those who have an address.
-pub fn people(entry: &Entry) -> BTreeSet<(String, Option<String>)> {
+pub fn people(entry: &Entry) -> BTreeMap<String, Option<String>> {
     let participants = entry.participants.iter().map(|p| (p.key(), p.address()));
     let speakers = entry.transcript.iter().map(|s| {
         let address = s.email.as_deref().and_then(Address::parse);
@@ -420,6 +420,13 @@ pub async fn communications(workspace: WorkspaceId, tx: &mut Tx, account_id: &st
     rows.into_iter().map(Stored::try_from).collect()
 }
 
+/// Whether an account has entries.
+pub async fn any(workspace: WorkspaceId, tx: &mut Tx, account_id: &str) -> Result<bool> {
+    let row: Option<(i64,)> = on!(tx, c => sqlx::query_as("SELECT number FROM entry WHERE workspace_id = $1 AND account_id = $2 LIMIT 1")
+        .bind(workspace.0).bind(account_id).fetch_optional(c).await?);
+    Ok(row.is_some())
+}
+
 /// How many entries of an account changed after a sequence number.
 pub async fn changed_after(workspace: WorkspaceId, tx: &mut Tx, account_id: &str, sequence: i64) -> Result<i64> {
     let (count,): (i64,) = on!(tx, c => sqlx::query_as(
@@ -428,10 +435,10 @@ pub async fn changed_after(workspace: WorkspaceId, tx: &mut Tx, account_id: &str
     Ok(count)
 }
 
-/// Ids and content hashes of an account's entries, sorted. (Sorted here: asked for an order, SQLite would walk the index
+/// Ids, content hashes and last changes of an account's entries, sorted. (Sorted here: asked for an order, SQLite would walk the index
 /// of all ids of the workspace.)
-pub async fn hashes(workspace: WorkspaceId, tx: &mut Tx, account_id: &str) -> Result<Vec<(String, String)>> {
-    let mut hashes: Vec<(String, String)> = on!(tx, c => sqlx::query_as("SELECT id, content_hash FROM entry WHERE workspace_id = $1 AND account_id = $2")
+pub async fn hashes(workspace: WorkspaceId, tx: &mut Tx, account_id: &str) -> Result<Vec<(String, String, i64)>> {
+    let mut hashes: Vec<(String, String, i64)> = on!(tx, c => sqlx::query_as("SELECT id, content_hash, sequence FROM entry WHERE workspace_id = $1 AND account_id = $2")
         .bind(workspace.0).bind(account_id).fetch_all(c).await?);
     hashes.sort_unstable();
     Ok(hashes)

@@ -112,12 +112,13 @@ pub async fn enqueue(workspace: WorkspaceId, tx: &mut Tx, kind: &str, key: &str,
 /// Whether there is anything to claim.
 pub async fn may_claim(tx: &mut Tx, before: Timestamp, now: Timestamp) -> Result<bool> {
     let row: Option<(i64,)> = on!(tx, c => sqlx::query_as(
-        "SELECT job_id FROM job WHERE (state IN ('queued', 'failed') AND run_at <= $1) OR (state = 'running' AND lease_until < $2) LIMIT 1")
+        "SELECT job_id FROM job WHERE (state = 'queued' AND run_at <= $1) OR (state = 'failed' AND run_at <= $2)
+            OR (state = 'running' AND lease_until < $2) LIMIT 1")
         .bind(micros(before)).bind(micros(now)).fetch_optional(c).await?);
     Ok(row.is_some())
 }
 
-/// Takes the next due job, oldest first. `before` is the clock; later jobs are not due.
+/// Takes the next due job, oldest first: one queued up to `before`, or one whose pause after a failure is over now.
 pub async fn claim(tx: &mut Tx, before: Timestamp, now: Timestamp) -> Result<Option<Claimed>> {
     // A worker that died took its attempt with it: what killed it too often is dead.
     on!(tx, c => sqlx::query(
@@ -127,9 +128,11 @@ pub async fn claim(tx: &mut Tx, before: Timestamp, now: Timestamp) -> Result<Opt
         .bind(micros(now)).bind(MAX_ATTEMPTS).execute(c).await?.rows_affected());
     let row: Option<Row> = on!(tx, c => sqlx::query_as(concat!(
         "UPDATE job SET state = 'running', attempts = attempts + 1, lease_until = $2
-         WHERE job_id = (SELECT job_id FROM job WHERE state IN ('queued', 'failed') AND run_at <= $1 ORDER BY run_at, job_id LIMIT 1)
+         WHERE job_id = (SELECT job_id FROM job WHERE (state = 'queued' AND run_at <= $1) OR (state = 'failed' AND run_at <= $3)
+                         ORDER BY run_at, job_id LIMIT 1)
+           AND state IN ('queued', 'failed')
          RETURNING ", columns!()))
-        .bind(micros(before)).bind(micros(now + LEASE)).fetch_optional(c).await?);
+        .bind(micros(before)).bind(micros(now + LEASE)).bind(micros(now)).fetch_optional(c).await?);
     Ok(row.map(|row| Claimed {
         job_id: row.job_id,
         workspace: WorkspaceId(row.workspace_id),
@@ -169,11 +172,11 @@ pub async fn fail(tx: &mut Tx, job_id: i64, error: &str, retry_at: Option<Timest
     Ok(())
 }
 
-/// A page of a workspace's jobs in the order they were queued.
-pub async fn list(workspace: WorkspaceId, tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<Job>> {
+/// A page of a workspace's jobs, of one kind or all, in the order they were queued.
+pub async fn list(workspace: WorkspaceId, tx: &mut Tx, kind: Option<&str>, after: i64, limit: i64) -> Result<Vec<Job>> {
     let rows: Vec<Row> = on!(tx, c => sqlx::query_as(concat!(
-        "SELECT ", columns!(), " FROM job WHERE workspace_id = $1 AND job_id > $2 ORDER BY job_id LIMIT $3"))
-        .bind(workspace.0).bind(after).bind(limit).fetch_all(c).await?);
+        "SELECT ", columns!(), " FROM job WHERE workspace_id = $1 AND job_id > $2 AND ($4 IS NULL OR kind = $4) ORDER BY job_id LIMIT $3"))
+        .bind(workspace.0).bind(after).bind(limit).bind(kind).fetch_all(c).await?);
     Ok(rows.into_iter().map(Job::from).collect())
 }
 

@@ -32,15 +32,22 @@ pub async fn known(workspace: WorkspaceId, tx: &mut Tx, addresses: &[&Address]) 
             _ => drop(known.team.insert(address)),
         }
     }
-    let accounts: Vec<(String, String)> = on!(tx, c => {
-        let mut query = sqlx::QueryBuilder::new("SELECT domain, account_id FROM account_domain WHERE workspace_id = ");
-        query.push_bind(workspace.0).push(" AND domain IN (");
-        let mut list = query.separated(", ");
-        list.push_bind("");
-        for domain in &domains { list.push_bind(*domain); }
-        query.push(") ORDER BY account_id DESC");
-        query.build_query_as().fetch_all(c).await?
-    });
+    let domains: Vec<&str> = domains.into_iter().collect();
+    let mut accounts: Vec<(String, String)> = Vec::new();
+    // Databases limit the values of one statement.
+    for some in domains.chunks(500) {
+        let rows: Vec<(String, String)> = on!(tx, c => {
+            let mut query = sqlx::QueryBuilder::new("SELECT domain, account_id FROM account_domain WHERE workspace_id = ");
+            query.push_bind(workspace.0).push(" AND domain IN (");
+            let mut list = query.separated(", ");
+            for domain in some { list.push_bind(*domain); }
+            query.push(")");
+            query.build_query_as().fetch_all(c).await?
+        });
+        accounts.extend(rows);
+    }
+    // Of several accounts with one domain the first by id has it, but an account that was only made of its domain comes last.
+    accounts.sort_by(|(domain, a), (other, b)| (a != domain, b).cmp(&(b != other, a)));
     known.domains = accounts.into_iter().collect::<HashMap<_, _>>();
     Ok(known)
 }

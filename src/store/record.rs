@@ -56,6 +56,26 @@ pub fn content_hash(body: &str) -> String {
     Sha256::digest(body.as_bytes())[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Every text in a record's JSON, in lower case, one a line; lower-cased here because databases differ in it.
+fn words(body: &str) -> String {
+    fn collect(value: &serde_json::Value, words: &mut String) {
+        match value {
+            serde_json::Value::String(text) => {
+                words.push_str(&text.to_lowercase());
+                words.push('\n');
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, words)),
+            serde_json::Value::Object(fields) => fields.values().for_each(|item| collect(item, words)),
+            _ => {}
+        }
+    }
+    let mut words = String::new();
+    if let Ok(value) = serde_json::from_str(body) {
+        collect(&value, &mut words);
+    }
+    words
+}
+
 pub async fn find(workspace: WorkspaceId, tx: &mut Tx, kind: Kind, id: &str) -> Result<Option<Stored>> {
     Ok(on!(tx, c => sqlx::query_as(
         "SELECT id, account_id, body, deleted, updated_at, content_hash, sequence FROM record
@@ -90,14 +110,14 @@ pub async fn get<T: DeserializeOwned>(workspace: WorkspaceId, tx: &mut Tx, kind:
 
 pub async fn put(workspace: WorkspaceId, tx: &mut Tx, new: &New<'_>) -> Result<()> {
     on!(tx, c => sqlx::query(
-        "INSERT INTO record (workspace_id, kind, id, account_id, body, deleted, updated_at, received_at, content_hash, sequence)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        "INSERT INTO record (workspace_id, kind, id, account_id, body, deleted, updated_at, received_at, content_hash, sequence, words)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          ON CONFLICT (workspace_id, kind, id) DO UPDATE SET account_id = excluded.account_id, body = excluded.body,
              deleted = excluded.deleted, updated_at = excluded.updated_at, received_at = excluded.received_at,
-             content_hash = excluded.content_hash, sequence = excluded.sequence")
+             content_hash = excluded.content_hash, sequence = excluded.sequence, words = excluded.words")
         .bind(workspace.0).bind(new.kind.as_str()).bind(new.id).bind(new.account_id).bind(new.body)
         .bind(i64::from(new.deleted)).bind(new.updated_at.map(micros)).bind(micros(new.received_at))
-        .bind(content_hash(new.body)).bind(new.sequence).execute(c).await?.rows_affected());
+        .bind(content_hash(new.body)).bind(new.sequence).bind(words(new.body)).execute(c).await?.rows_affected());
     Ok(())
 }
 
@@ -112,8 +132,8 @@ pub async fn of_account<T: DeserializeOwned>(workspace: WorkspaceId, tx: &mut Tx
     rows.iter().map(Stored::read).collect()
 }
 
-/// A page of the living records of one kind by id, with the total: all of them, or those of an account, whose JSON
-/// contains `text`.
+/// A page of the living records of one kind by id, with the total: all of them, or those of an account, one of whose
+/// values contains `text`.
 pub async fn list(
     workspace: WorkspaceId,
     tx: &mut Tx,
@@ -123,16 +143,15 @@ pub async fn list(
     after_id: Option<&str>,
     limit: i64,
 ) -> Result<(Vec<Stored>, i64)> {
-    // `body` is our own JSON: searching it for the folded text finds names and addresses alike.
     let pattern = text.map(|t| format!("%{}%", t.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
     let (total,): (i64,) = on!(tx, c => sqlx::query_as(
         "SELECT count(*) FROM record WHERE workspace_id = $1 AND kind = $2 AND deleted = 0
-         AND ($3 IS NULL OR account_id = $3) AND ($4 IS NULL OR lower(body) LIKE $4 ESCAPE '\\')")
+         AND ($3 IS NULL OR account_id = $3) AND ($4 IS NULL OR words LIKE $4 ESCAPE '\\')")
         .bind(workspace.0).bind(kind.as_str()).bind(account_id).bind(pattern.as_deref()).fetch_one(c).await?);
     let rows = on!(tx, c => sqlx::query_as(
         "SELECT id, account_id, body, deleted, updated_at, content_hash, sequence FROM record
          WHERE workspace_id = $1 AND kind = $2 AND deleted = 0
-         AND ($3 IS NULL OR account_id = $3) AND ($4 IS NULL OR lower(body) LIKE $4 ESCAPE '\\') AND ($5 IS NULL OR id > $5)
+         AND ($3 IS NULL OR account_id = $3) AND ($4 IS NULL OR words LIKE $4 ESCAPE '\\') AND ($5 IS NULL OR id > $5)
          ORDER BY id LIMIT $6")
         .bind(workspace.0).bind(kind.as_str()).bind(account_id).bind(pattern.as_deref()).bind(after_id).bind(limit)
         .fetch_all(c).await?);
@@ -146,14 +165,6 @@ pub async fn hashes(workspace: WorkspaceId, tx: &mut Tx, account_id: &str) -> Re
         .bind(workspace.0).bind(account_id).fetch_all(c).await?);
     hashes.sort_unstable();
     Ok(hashes)
-}
-
-/// Whether a record of the account changed after a sequence number.
-pub async fn changed_after(workspace: WorkspaceId, tx: &mut Tx, account_id: &str, sequence: i64) -> Result<bool> {
-    let row: Option<(i64,)> = on!(tx, c => sqlx::query_as(
-        "SELECT sequence FROM record WHERE workspace_id = $1 AND account_id = $2 AND sequence > $3 LIMIT 1")
-        .bind(workspace.0).bind(account_id).bind(sequence).fetch_optional(c).await?);
-    Ok(row.is_some())
 }
 
 /// One version in the history of a record.
@@ -170,6 +181,13 @@ pub async fn keep_version(workspace: WorkspaceId, tx: &mut Tx, kind: Kind, id: &
          ON CONFLICT DO NOTHING")
         .bind(workspace.0).bind(kind.as_str()).bind(id).bind(micros(at)).bind(content_hash(body)).bind(body).execute(c).await?.rows_affected());
     Ok(())
+}
+
+/// When the newest kept version of a record came to be.
+pub async fn newest_version(workspace: WorkspaceId, tx: &mut Tx, kind: Kind, id: &str) -> Result<Option<Timestamp>> {
+    let (newest,): (Option<i64>,) = on!(tx, c => sqlx::query_as("SELECT max(at) FROM record_version WHERE workspace_id = $1 AND kind = $2 AND id = $3")
+        .bind(workspace.0).bind(kind.as_str()).bind(id).fetch_one(c).await?);
+    Ok(newest.map(time))
 }
 
 /// All versions of a record, oldest first.

@@ -81,7 +81,7 @@ pub async fn by_subject(workspace: WorkspaceId, tx: &mut Tx, mail: &BySubject<'_
            AND ((m.occurred_at BETWEEN $4 - $5 AND $4 AND $6 = 1) OR (m.occurred_at BETWEEN $4 AND $4 + $5 AND m.is_reply = 1))
            AND EXISTS (SELECT 1 FROM participant p JOIN participant q ON q.workspace_id = p.workspace_id AND q.person = p.person
                        WHERE p.workspace_id = m.workspace_id AND p.number = m.number AND q.number = $3)
-         LIMIT 20")
+         ORDER BY e.thread_id LIMIT 100")
         .bind(workspace.0).bind(mail.subject_key).bind(mail.number).bind(at).bind(window).bind(i64::from(mail.is_reply))
         .fetch_all(c).await?);
     Ok(rows.into_iter().map(|(thread,)| thread).collect())

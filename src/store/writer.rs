@@ -60,12 +60,13 @@ impl Writer {
     }
 }
 
-async fn write_all(pool: Pool, mut queue: mpsc::Receiver<Work>, committed: watch::Sender<i64>) {
+async fn write_all(mut pool: Pool, mut queue: mpsc::Receiver<Work>, committed: watch::Sender<i64>) {
     while let Some(first) = queue.recv().await {
         let mut tx = match pool.begin_write().await {
             Ok(tx) => tx,
             Err(error) => {
                 let _ = first.reply.send(Err(error));
+                pool = pool.renewed().await;
                 continue;
             }
         };
@@ -94,6 +95,8 @@ async fn write_all(pool: Pool, mut queue: mpsc::Receiver<Work>, committed: watch
             }
             Err(error) => {
                 tracing::error!(%error, "a commit failed");
+                // SQLite may have rolled back by itself: the connection is not to be trusted any more.
+                pool = pool.renewed().await;
                 let full = matches!(error, StoreError::DiskFull);
                 for (reply, _) in done {
                     let _ = reply.send(Err(if full {

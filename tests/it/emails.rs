@@ -180,4 +180,15 @@ async fn discovered_accounts_are_business_domains_only() {
     let accounts = app.get("/v1/accounts").await;
     let ids: Vec<_> = accounts["items"].as_array().unwrap().iter().map(|a| a["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["acme.co.uk"]);
+    // An account that somebody sends has its domain before one that was only made of it, and is never overwritten.
+    app.add(&[
+        json!({ "kind": "account", "id": "zeta", "domains": ["acme.co.uk"] }),
+        json!({ "kind": "account", "id": "beta.example", "tier": "gold" }),
+    ])
+    .await;
+    let mail = raw_mail("5@x", "eve@beta.example", "jo@us.example", DATE, "Hi", "", "words");
+    app.request(Method::POST, "/v1/emails?discover_accounts=true").body(mail).send().await.unwrap();
+    app.settle().await;
+    assert_eq!(app.get("/v1/accounts/zeta/timeline").await["total"], 1);
+    assert_eq!(app.get("/v1/accounts/beta.example").await["tier"], "gold");
 }

@@ -26,7 +26,7 @@ async fn claim(store: &Store, now: Timestamp) -> Option<job::Claimed> {
 
 async fn states(store: &Store, workspace: WorkspaceId) -> Vec<(String, i64)> {
     let mut tx = store.read().await.unwrap();
-    job::list(workspace, &mut tx, 0, 100).await.unwrap().into_iter().map(|j| (j.state, j.attempts)).collect()
+    job::list(workspace, &mut tx, None, 0, 100).await.unwrap().into_iter().map(|j| (j.state, j.attempts)).collect()
 }
 
 #[tokio::test]
@@ -79,6 +79,6 @@ async fn one_callers_failure_undoes_its_own_work_only() {
     assert_eq!(bad.unwrap_err().to_string(), "changed my mind");
     assert!(matches!(panicking, Err(StoreError::Panicked)));
     let mut tx = store.read().await.unwrap();
-    let keys: Vec<String> = job::list(workspace, &mut tx, 0, 100).await.unwrap().into_iter().map(|j| j.key).collect();
+    let keys: Vec<String> = job::list(workspace, &mut tx, None, 0, 100).await.unwrap().into_iter().map(|j| j.key).collect();
     assert_eq!(keys, ["good", "also good"]);
 }

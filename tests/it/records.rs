@@ -56,6 +56,20 @@ async fn an_older_version_never_overwrites_a_newer_one() {
 }
 
 #[tokio::test]
+async fn versions_without_dates_and_late_ones_of_any_kind_are_taken() {
+    let app = App::spawn().await;
+    let named = |name: &str, at: &str| json!({ "kind": "account", "id": "acme", "name": name, "updated_at": at });
+    app.add(&[named("New", "2026-02-01T00:00:00Z")]).await;
+    assert_eq!(statuses(&app.post(&[named("Old", "2026-01-01T00:00:00Z")]).await), ["unchanged"]);
+    assert_eq!(app.get("/v1/accounts/acme").await["name"], "New");
+    let deal = |stage: &str| json!({ "kind": "deal", "id": "d1", "account_id": "acme", "name": "Depots", "stage": stage });
+    app.add(&[deal("Lead"), deal("Proposal"), deal("Lead"), deal("Won")]).await;
+    let timeline = app.get("/v1/accounts/acme/timeline?type=deal_stage_change").await;
+    let changes: Vec<_> = timeline["items"].as_array().unwrap().iter().rev().map(|e| e["body"].as_str().unwrap()).collect();
+    assert_eq!(changes, ["Lead → Proposal", "Proposal → Lead", "Lead → Won"], "in the order they came");
+}
+
+#[tokio::test]
 async fn every_record_tells_its_entries_by_itself() {
     let app = App::spawn().await;
     app.add(&[

@@ -232,6 +232,10 @@ impl<'a> Batch<'a> {
         for address in outside {
             let taken = self.parties.contact_account(address).or_else(|| self.parties.domain_account(address)).is_some();
             let Some(domain) = owner::business_domain(address).filter(|_| !taken) else { continue };
+            // Somebody's own account of that id, living or deleted, is left as it is.
+            if record::find(self.workspace, tx, Kind::Account, domain).await?.is_some() {
+                continue;
+            }
             let version = Version { change: RecordChange::Put(Record::Account(Account::of_domain(domain))), updated_at: None };
             // Boxed: taking a record can take entries, and the compiler wants an end to that.
             Box::pin(take(self.workspace, tx, &version, &mut self.asked, self.config, self.now)).await?;

@@ -13,7 +13,7 @@ use crate::domain::record::{Change as RecordChange, Kind, Record, Version, Works
 use crate::domain::{Address, WorkspaceId};
 use crate::ingest::derive;
 use crate::ingest::record::Rejection;
-use crate::pipeline::triggers::Asked;
+use crate::pipeline::triggers::{self, Asked};
 use crate::pipeline::{PipelineError, Result as PipelineResult, Service, join};
 use crate::store::change::{self, Action, NewChange};
 use crate::store::{Result, Tx, account, entry, party, record, workspace as workspaces};
@@ -81,11 +81,17 @@ pub(super) async fn take(
         before = Some(StoredVersion { deleted: false, updated_at: entry.updated_at, hash: entry.content_hash });
     }
     let standing = standing(before.as_ref(), version.updated_at, &hash, deletes);
-    let at = version.updated_at.unwrap_or(now);
+    let at = match version.updated_at {
+        Some(at) => at,
+        // Without a date the order of arrival counts, also among versions of one moment.
+        None => record::newest_version(workspace, tx, kind, id).await?.map_or(now, |newest| now.max(newest + jiff::SignedDuration::from_micros(1))),
+    };
     if standing == Standing::Older && !deletes {
         // Too late to be the record, but part of its history: a stage it once had.
-        record::keep_version(workspace, tx, kind, id, at, &body).await?;
-        derive_entries(workspace, tx, kind, id, asked, config, now).await?;
+        if causes_entries(kind) {
+            record::keep_version(workspace, tx, kind, id, at, &body).await?;
+            derive_entries(workspace, tx, kind, id, asked, config, now).await?;
+        }
         return Ok(Outcome::of(Status::Unchanged, kind, id, None));
     }
     if standing != Standing::Newer {
@@ -133,7 +139,7 @@ pub(super) async fn take(
             if causes_entries(kind) {
                 record::keep_version(workspace, tx, kind, id, at, &body).await?;
             }
-            know(workspace, tx, record, now).await?;
+            know(workspace, tx, record, config, now).await?;
         }
         RecordChange::Delete { .. } if kind == Kind::Entry => remove_entry(workspace, tx, id, now).await?,
         RecordChange::Delete { .. } => {
@@ -156,7 +162,7 @@ fn causes_entries(kind: Kind) -> bool {
 }
 
 /// What a record tells about who is who.
-async fn know(workspace: WorkspaceId, tx: &mut Tx, record: &Record, now: Timestamp) -> Result<()> {
+async fn know(workspace: WorkspaceId, tx: &mut Tx, record: &Record, config: &Config, now: Timestamp) -> Result<()> {
     match record {
         Record::Workspace(settings) => {
             workspaces::set_timezone(workspace, tx, settings.timezone.as_deref()).await?;
@@ -165,6 +171,7 @@ async fn know(workspace: WorkspaceId, tx: &mut Tx, record: &Record, now: Timesta
         }
         Record::Account(account) => {
             account::set_known(workspace, tx, &account.id, Some(account.display_name())).await?;
+            triggers::on_account(workspace, tx, &account.id, config, now).await?;
             let domains: Vec<String> = account.domains.iter().filter(|d| !is_free_mail(d)).cloned().collect();
             let changed = party::set_account_domains(workspace, tx, &account.id, &domains).await?;
             join::ask(workspace, tx, &[], &changed, now).await
