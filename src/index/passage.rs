@@ -1,7 +1,5 @@
 //! The words of an entry that answer a query: passages with offsets, marked, none of them HTML.
 
-use std::collections::HashSet;
-
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -98,7 +96,7 @@ pub fn find(entry: &Entry, spans: &[Span], marks: &Marks) -> Matched {
     // The most different words first, then new words before quoted ones, then the order of the text.
     found.sort_by(|a, b| (b.score()).total_cmp(&a.score()).then_with(|| (a.segment, a.start).cmp(&(b.segment, b.start))));
     found.truncate(MAX_PASSAGES);
-    let mut passages: Vec<Passage> = found.into_iter().map(|c| c.passage(entry, marks)).collect();
+    let mut passages: Vec<Passage> = found.into_iter().map(|c| c.passage(marks)).collect();
     if passages.is_empty() {
         passages.extend(beginning(entry, spans, marks));
     }
@@ -119,8 +117,9 @@ struct Text<'a> {
     segment: Option<usize>,
 }
 
-struct Candidate {
+struct Candidate<'a> {
     segment: Option<usize>,
+    words: &'a str,
     /// In characters.
     start: usize,
     end: usize,
@@ -139,7 +138,7 @@ impl<'a> Text<'a> {
     }
 
     /// Stretches of at most [`LENGTH`] characters around the matches, none overlapping another.
-    fn candidates(&self, marks: &Matcher, weight: impl Fn(usize) -> f64) -> Vec<Candidate> {
+    fn candidates(&self, marks: &Matcher, weight: impl Fn(usize) -> f64) -> Vec<Candidate<'a>> {
         let matches: Vec<(usize, usize, &str)> = marks.in_text(self.text).collect();
         if matches.is_empty() {
             return Vec::new();
@@ -162,12 +161,15 @@ impl<'a> Text<'a> {
             let worth = weight(starts[first]);
             // A passage never runs from new words into quoted ones.
             let last = (first..matches.len()).take_while(|&i| starts[i] < reach && weight(starts[i]) == worth).last().unwrap_or(first);
-            let distinct: HashSet<&str> = matches[first..=last].iter().map(|(.., mark)| *mark).collect();
+            let mut distinct: Vec<&str> = matches[first..=last].iter().map(|(.., mark)| *mark).collect();
+            distinct.sort_unstable();
+            distinct.dedup();
             let length = matches[last].1 - matches[last].0;
             let (start, end) = self.widen(matches[first].0, matches[last].1, starts[last] + length - starts[first]);
             let before = self.text[start..matches[first].0].chars().count();
             candidates.push(Candidate {
                 segment: self.segment,
+                words: &self.text[start..end],
                 start: starts[first] - before,
                 end: starts[first] - before + self.text[start..end].chars().count(),
                 distinct: distinct.len(),
@@ -224,18 +226,13 @@ fn forward(text: &str, at: usize, chars: usize) -> usize {
     at + text[at..].trim_end().len()
 }
 
-impl Candidate {
+impl Candidate<'_> {
     fn score(&self) -> f64 {
         (self.distinct as f64 * 10.0 + self.matches.min(5) as f64) * self.weight
     }
 
-    fn passage(self, entry: &Entry, marks: &Matcher) -> Passage {
-        let text = match self.segment {
-            Some(index) => entry.transcript.get(index).map_or("", |s| s.text.as_str()),
-            None => &entry.body,
-        };
-        let words = crate::domain::span::slice(text, self.start, self.end).unwrap_or_default();
-        Passage { segment: self.segment, start: self.start, end: self.end, snippet: mark(words, marks) }
+    fn passage(self, marks: &Matcher) -> Passage {
+        Passage { segment: self.segment, start: self.start, end: self.end, snippet: mark(self.words, marks) }
     }
 }
 

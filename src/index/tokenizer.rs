@@ -53,15 +53,10 @@ impl Iterator for Places<'_> {
                 }
                 continue;
             }
-            let rest = &self.text[self.at..];
-            let (offset, first) = rest.char_indices().find(|(_, c)| is_word(*c))?;
-            let start = self.at + offset;
+            let start = self.after(self.at, |c| !is_word(c));
+            let first = self.text[start..].chars().next()?;
             let spaceless = is_spaceless(first);
-            let length = self.text[start..]
-                .char_indices()
-                .find(|(_, c)| !is_word(*c) || is_spaceless(*c) != spaceless)
-                .map_or(self.text.len() - start, |(i, _)| i);
-            let end = start + length;
+            let end = self.after(start, |c| is_word(c) && is_spaceless(c) == spaceless);
             self.at = end;
             if spaceless {
                 self.pending = Some(Run { at: start, end, first: true });
@@ -73,6 +68,24 @@ impl Iterator for Places<'_> {
 }
 
 impl Places<'_> {
+    /// The first place from `at` on whose character is not such a one; bytes are enough for ASCII.
+    fn after(&self, mut at: usize, such: impl Fn(char) -> bool) -> usize {
+        let bytes = self.text.as_bytes();
+        while let Some(&byte) = bytes.get(at) {
+            let (c, length) = if byte.is_ascii() {
+                (char::from(byte), 1)
+            } else {
+                let c = self.text[at..].chars().next().unwrap_or(' ');
+                (c, c.len_utf8())
+            };
+            if !such(c) {
+                return at;
+            }
+            at += length;
+        }
+        at
+    }
+
     /// The next two neighbouring characters of a run; a run of one is itself a word.
     fn pair(&mut self, run: Run) -> Option<(usize, usize)> {
         let mut chars = self.text[run.at..run.end].char_indices();
@@ -102,7 +115,8 @@ fn is_mark(c: char) -> bool {
 
 /// Scripts written without spaces between words.
 fn is_spaceless(c: char) -> bool {
-    matches!(c as u32,
+    !c.is_ascii()
+        && matches!(c as u32,
         0x0e00..=0x0eff | 0x1000..=0x109f | 0x1780..=0x17ff   // Thai, Lao, Burmese, Khmer
         | 0x3040..=0x30ff | 0x31f0..=0x31ff                   // kana
         | 0x3400..=0x4dbf | 0x4e00..=0x9fff | 0xf900..=0xfaff | 0x20000..=0x3ffff)
