@@ -19,7 +19,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Outcome;
-use super::import::{Intake, Progress, files, local, peak_memory_mb, us_domains};
+use super::files::{Intake, files};
+use super::import::{local, us_domains};
+use super::progress::{Progress, peak_memory_mb};
 use super::show::number;
 
 #[derive(Debug, Args)]

@@ -1,0 +1,39 @@
+//! How far an import has come: a bar with rate and time left on a terminal, nothing elsewhere.
+
+use std::io::IsTerminal;
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::show::number;
+
+/// A bar with rate and time left; nothing where nobody looks.
+#[derive(Debug, Clone)]
+pub struct Progress {
+    pub bar: ProgressBar,
+    started: Instant,
+}
+
+impl Progress {
+    pub fn new(bytes: u64) -> Progress {
+        let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(bytes), target);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}  {msg}  {eta} left") {
+            bar.set_style(style);
+        }
+        Progress { bar, started: Instant::now() }
+    }
+
+    pub fn items(&self, items: u64) {
+        let rate = items as f64 / self.started.elapsed().as_secs_f64().max(0.001);
+        self.bar.set_message(format!("{} items, {rate:.0}/s", number(items)));
+    }
+}
+
+/// The most memory this process has held, in MB, as far as the system tells.
+pub fn peak_memory_mb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)).and_then(|n| n.parse::<u64>().ok());
+    kilobytes.unwrap_or(0) / 1024
+}
