@@ -35,11 +35,6 @@ impl EntryType {
     pub fn is_communication(self) -> bool {
         self.is_email() || matches!(self, EntryType::Call | EntryType::Meeting | EntryType::Note)
     }
-
-    /// Whether we and the customer spoke with each other; a note is written about them, not with them.
-    pub fn is_contact_with_customer(self) -> bool {
-        self.is_email() || matches!(self, EntryType::Call | EntryType::Meeting)
-    }
 }
 
 words! {

@@ -171,11 +171,6 @@ impl Index {
         Ok(numbers)
     }
 
-    /// Whether every file is as it was written.
-    pub fn is_intact(&self) -> Result<bool> {
-        Ok(self.engine.validate_checksum()?.is_empty())
-    }
-
     /// Searches one workspace. Blocks: call it off the async threads.
     ///
     /// # Errors

@@ -138,12 +138,6 @@ impl Writer {
         Ok(())
     }
 
-    /// Forgets what was applied since the last commit.
-    pub fn rollback(&mut self) -> Result<()> {
-        self.writer.rollback()?;
-        Ok(())
-    }
-
     /// Waits for merges and lets go of the directory.
     pub fn finish(self) -> Result<()> {
         self.writer.wait_merging_threads()?;
