@@ -8,4 +8,6 @@ pub mod mailbox;
 pub mod owner;
 pub mod record;
 pub mod reply;
+pub mod text;
 pub mod thread;
+pub mod transcript;

@@ -1,6 +1,8 @@
 //! Whose customer is this? The contact's address decides, then the account's domain, then, for our own mail, the
 //! thread it answers. Nobody's mail is unmatched.
 
+use std::collections::BTreeMap;
+
 use crate::domain::address::{is_free_mail, registrable};
 use crate::domain::{Address, Parties};
 
@@ -26,6 +28,22 @@ pub fn owner(parties: &Parties, author: Option<&Address>, recipients: &[Address]
     };
     let contact = candidates.iter().find_map(|a| parties.contact_account(a)).map(|id| (id.to_owned(), Rule::Contact));
     contact.or_else(|| candidates.iter().find_map(|a| parties.domain_account(a)).map(|id| (id.to_owned(), Rule::Domain)))
+}
+
+/// The account of a call or meeting: everybody from outside counts alike, contacts before domains; of several accounts
+/// the one with most people, then the first by id, so that the order of people does not matter.
+pub fn owner_of_meeting(parties: &Parties, people: &[Address]) -> Option<(String, Rule)> {
+    let outside = || people.iter().filter(|a| !parties.is_us(a));
+    let most = |accounts: Vec<&str>, rule: Rule| {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for account in accounts {
+            *counts.entry(account).or_default() += 1;
+        }
+        let (account, _) = counts.into_iter().min_by_key(|(id, count)| (std::cmp::Reverse(*count), *id))?;
+        Some((account.to_owned(), rule))
+    };
+    most(outside().filter_map(|a| parties.contact_account(a)).collect(), Rule::Contact)
+        .or_else(|| most(outside().filter_map(|a| parties.domain_account(a)).collect(), Rule::Domain))
 }
 
 /// Who a mail without an account waits under: its author, or the first stranger our own mail is to.
@@ -84,6 +102,14 @@ mod tests {
         assert_eq!(owner("jo@us.example", &["mia@us.example", "lee@corp.example"]), Some(("corp".into(), Rule::Domain)));
         assert_eq!(owner("freelancer@gmail.com", &["lee@corp.example", "ann@gmail.com"]), Some(("acme".into(), Rule::Contact)));
         assert_eq!(owner("jo@us.example", &["list@elsewhere.example"]), None);
+    }
+
+    #[test]
+    fn a_meeting_belongs_to_the_account_of_most_of_its_guests() {
+        let meeting = |people: &[&str]| owner_of_meeting(&parties(), &people.iter().map(|p| address(p)).collect::<Vec<_>>());
+        assert_eq!(meeting(&["jo@us.example", "a@corp.example", "b@acme.co.uk", "c@acme.co.uk"]), Some(("acme".into(), Rule::Domain)));
+        assert_eq!(meeting(&["a@corp.example", "b@corp.example", "ann@gmail.com"]), Some(("acme".into(), Rule::Contact)));
+        assert_eq!(meeting(&["jo@us.example", "x@nowhere.example"]), None);
     }
 
     #[test]

@@ -1,11 +1,12 @@
-//! The past joins its account: when a contact, a domain or one of us becomes known, the mails of that address or domain
-//! are looked at again. The result is the same in whatever order records and mails came in.
+//! The past joins its account: when a contact, a domain or one of us becomes known, what that person or domain took
+//! part in is looked at again. The result is the same in whatever order records and mails came in.
 
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::people;
 use super::triggers::{self, Asked};
 use crate::config::Config;
 use crate::domain::entry::{Direction, Entry, EntryType, Side};
@@ -15,23 +16,31 @@ use crate::store::change::{self, Action, NewChange};
 use crate::store::job::{self, When};
 use crate::store::{Result, Tx, entry, mail, party};
 
-/// The job that looks at mails again; its key is the address or domain.
+/// The job that looks at entries again; its key is the address, name or domain.
 pub const JOIN: &str = "join";
 
-/// Mails looked at in one transaction, so that no one waits long for the writer.
+/// Entries looked at in one transaction, so that no one waits long for the writer.
 const BATCH: i64 = 200;
 
-/// Whose mails to look at, and where to go on.
+/// Whose entries to look at, and where to go on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Join {
+    /// A filter key: an address, or `~name`.
     pub address: Option<String>,
     pub domain: Option<String>,
     pub after: i64,
 }
 
-/// Queues the mails of these addresses and registrable domains.
-pub async fn ask(workspace: WorkspaceId, tx: &mut Tx, addresses: &[String], domains: &[String], now: Timestamp) -> Result<()> {
-    let addresses = addresses.iter().map(|a| (a, Join { address: Some(a.clone()), domain: None, after: 0 }));
+/// Queues the entries of these people and registrable domains.
+pub async fn ask(workspace: WorkspaceId, tx: &mut Tx, people: &[String], domains: &[String], now: Timestamp) -> Result<()> {
+    let mut addresses = Vec::with_capacity(people.len());
+    for person in people {
+        // Hardly any name speaks without its address: most need no job.
+        if !person.starts_with('~') || entry::has_participant(workspace, tx, person).await? {
+            addresses.push(person);
+        }
+    }
+    let addresses = addresses.into_iter().map(|a| (a, Join { address: Some(a.clone()), domain: None, after: 0 }));
     let domains = domains.iter().map(|d| {
         // Participants are kept by registrable domain; which of its mails change is decided for each.
         (d, Join { address: None, domain: Some(crate::domain::address::registrable(d).to_owned()), after: 0 })
@@ -43,7 +52,7 @@ pub async fn ask(workspace: WorkspaceId, tx: &mut Tx, addresses: &[String], doma
     Ok(())
 }
 
-/// Looks at the next mails of a join; returns where to go on, or none when done.
+/// Looks at the next entries of a join; returns where to go on, or none when done.
 pub async fn step(workspace: WorkspaceId, tx: &mut Tx, join: &Join, config: &Config, now: Timestamp) -> Result<Option<Join>> {
     let numbers = entry::with_parties(workspace, tx, join.address.as_deref(), join.domain.as_deref(), join.after, BATCH).await?;
     let mut asked = Asked::default();
@@ -54,7 +63,7 @@ pub async fn step(workspace: WorkspaceId, tx: &mut Tx, join: &Join, config: &Con
     Ok(numbers.last().filter(|_| more).map(|&after| Join { after, ..join.clone() }))
 }
 
-/// Decides a mail's side and account again, and that of the mails of ours that answer it, as far as anything changes.
+/// Decides an entry's sides and account again, and those of the mails of ours that answer it, as far as anything changes.
 pub async fn settle(workspace: WorkspaceId, tx: &mut Tx, number: i64, asked: &mut Asked, config: &Config, now: Timestamp) -> Result<()> {
     let mut waiting = VecDeque::from([number]);
     while let Some(number) = waiting.pop_front() {
@@ -68,14 +77,21 @@ pub async fn settle(workspace: WorkspaceId, tx: &mut Tx, number: i64, asked: &mu
 /// Returns whether the account changed.
 async fn settle_one(workspace: WorkspaceId, tx: &mut Tx, number: i64, asked: &mut Asked, config: &Config, now: Timestamp) -> Result<bool> {
     let Some(stored) = entry::by_numbers(workspace, tx, &[number]).await?.pop() else { return Ok(false) };
-    let Some((author, _)) = mail::author(workspace, tx, number).await? else { return Ok(false) };
-    let author = author.as_deref().and_then(Address::parse);
-    let recipients = recipients(&stored.entry);
-    let addresses: Vec<&Address> = author.iter().chain(&recipients).collect();
-    let parties = party::known(workspace, tx, &addresses).await?;
     let mut entry = stored.entry.clone();
-    let references = mail::references(workspace, tx, number).await?;
-    let owned = place(workspace, tx, &mut entry, &references, &parties, author.as_ref(), &recipients).await?;
+    let owned = match mail::author(workspace, tx, number).await? {
+        Some((author, _)) => {
+            let author = author.as_deref().and_then(Address::parse);
+            let recipients = recipients(&entry);
+            let addresses: Vec<&Address> = author.iter().chain(&recipients).collect();
+            let parties = party::known(workspace, tx, &addresses).await?;
+            let references = mail::references(workspace, tx, number).await?;
+            place(workspace, tx, &mut entry, &references, &parties, author.as_ref(), &recipients).await?
+        }
+        None => {
+            let given = stored.rule.as_deref() == Some(Rule::Given.as_str());
+            people::recognise(workspace, tx, &mut entry, given).await?
+        }
+    };
     if entry == stored.entry && stored.rule.as_deref() == owned.rule.map(Rule::as_str) {
         return Ok(false);
     }
@@ -118,7 +134,7 @@ pub fn recipients(entry: &Entry) -> Vec<Address> {
     others.filter_map(|p| p.address()).collect()
 }
 
-/// Whose a mail is.
+/// Whose an entry is.
 pub struct Owned {
     pub rule: Option<Rule>,
     /// Where it waits when it is nobody's.

@@ -1,9 +1,11 @@
 //! The order of the stages, and nothing else: what comes in is received, joined to its account, indexed and, when
 //! due, summarized.
 
+pub mod correct;
 pub mod demo;
 pub mod follow;
 pub mod join;
+pub mod people;
 pub mod profile;
 pub mod receive;
 pub mod refresh;
@@ -33,8 +35,12 @@ pub enum PipelineError {
     Index(#[from] IndexError),
     #[error("{0} was not found")]
     NotFound(String),
+    /// What was asked for cannot be done now.
     #[error("{0}")]
     Refused(String),
+    /// What was sent cannot be taken.
+    #[error("{0}")]
+    Invalid(String),
     #[error("a task stopped unexpectedly: {0}")]
     Stopped(String),
 }

@@ -99,7 +99,7 @@ async fn next(service: &Service, before: jiff::Timestamp) -> Result<bool> {
 
 /// Whether trying again can change the outcome.
 fn may_help(error: &PipelineError) -> bool {
-    !matches!(error, PipelineError::Refused(_))
+    !matches!(error, PipelineError::Refused(_) | PipelineError::Invalid(_))
 }
 
 /// 2, 4, 8 … seconds, up to an hour, each stretched by up to half so that many failed jobs do not return together.

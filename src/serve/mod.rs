@@ -18,6 +18,7 @@ mod search;
 mod settings;
 mod summaries;
 mod timeline;
+mod transcripts;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -82,6 +83,8 @@ fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(records::post))
         .routes(routes!(emails::post))
+        .routes(routes!(transcripts::post))
+        .routes(routes!(transcripts::patch))
         .routes(routes!(settings::get))
         .routes(routes!(accounts::list))
         .routes(routes!(accounts::get))

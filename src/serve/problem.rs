@@ -102,6 +102,7 @@ impl From<PipelineError> for Problem {
     fn from(error: PipelineError) -> Problem {
         match error {
             PipelineError::NotFound(what) => Problem::not_found(format!("{what} was not found")),
+            PipelineError::Invalid(why) => Problem::bad_request("invalid", why),
             PipelineError::Refused(why) => Problem::new(StatusCode::CONFLICT, "refused", "Not possible now", why),
             PipelineError::Store(StoreError::Busy) => Problem::overloaded("too many writes are waiting"),
             PipelineError::Store(StoreError::Closed) => Problem::overloaded("the server is stopping"),

@@ -295,19 +295,28 @@ pub async fn after_number(tx: &mut Tx, number: i64, limit: i64) -> Result<Vec<(W
     rows.into_iter().map(|owned| Ok((WorkspaceId(owned.workspace_id), Stored::try_from(owned.row)?))).collect()
 }
 
-/// Mail entries in which any of these addresses or registrable domains took part, after a number.
+/// Whether anybody with this filter key took part in anything.
+pub async fn has_participant(workspace: WorkspaceId, tx: &mut Tx, person: &str) -> Result<bool> {
+    let row: Option<(i64,)> = on!(tx, c => sqlx::query_as("SELECT number FROM participant WHERE workspace_id = $1 AND person = $2 LIMIT 1")
+        .bind(workspace.0).bind(person).fetch_optional(c).await?);
+    Ok(row.is_some())
+}
+
+/// Entries in which this person (a filter key) or registrable domain took part, after a number: those whose account
+/// follows from the people on them, and calls and meetings, whose speakers' sides do.
 pub async fn with_parties(
     workspace: WorkspaceId,
     tx: &mut Tx,
-    address: Option<&str>,
+    person: Option<&str>,
     domain: Option<&str>,
     after: i64,
     limit: i64,
 ) -> Result<Vec<i64>> {
     let rows: Vec<(i64,)> = on!(tx, c => sqlx::query_as(
-        "SELECT DISTINCT p.number FROM participant p JOIN mail m ON m.number = p.number
-         WHERE p.workspace_id = $1 AND (p.person = $2 OR p.domain = $3) AND p.number > $4 ORDER BY p.number LIMIT $5")
-        .bind(workspace.0).bind(address).bind(domain).bind(after).bind(limit).fetch_all(c).await?);
+        "SELECT DISTINCT p.number FROM participant p CROSS JOIN entry e
+         WHERE p.workspace_id = $1 AND (p.person = $2 OR p.domain = $3) AND p.number > $4 AND e.number = p.number
+           AND (e.rule IS NULL OR e.rule <> 'given' OR e.type IN ('call', 'meeting')) ORDER BY p.number LIMIT $5")
+        .bind(workspace.0).bind(person).bind(domain).bind(after).bind(limit).fetch_all(c).await?);
     Ok(rows.into_iter().map(|(number,)| number).collect())
 }
 

@@ -1,10 +1,12 @@
-//! Who is who: domains of accounts, addresses of contacts and team members.
+//! Who is who: domains of accounts, addresses and names of contacts and team members. A name is kept beside the
+//! addresses as its filter key (`~ann lee`), so that speakers without an address are recognised.
 
 use std::collections::{HashMap, HashSet};
 
 use super::database::on;
 use super::{Result, Tx, workspace};
 use crate::domain::address::{is_free_mail, with_parents};
+use crate::domain::entry::name_key;
 use crate::domain::record::Kind;
 use crate::domain::{Address, Parties, WorkspaceId};
 
@@ -69,7 +71,39 @@ pub async fn set_account_domains(workspace: WorkspaceId, tx: &mut Tx, account_id
     Ok(before.symmetric_difference(&after).cloned().collect())
 }
 
-/// Replaces the addresses of a contact or team member; returns those that are new, gone, or changed account.
+/// Somebody who goes by a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The filter key of the name.
+    pub key: String,
+    /// None for one of us.
+    pub account_id: Option<String>,
+    pub email: Option<String>,
+}
+
+/// The contacts and team members with these names, given as filter keys.
+pub async fn named(workspace: WorkspaceId, tx: &mut Tx, keys: &[String]) -> Result<Vec<Named>> {
+    let mut found = Vec::new();
+    for some in keys.chunks(500) {
+        let rows: Vec<(String, String, String, Option<String>)> = on!(tx, c => {
+            let mut query = sqlx::QueryBuilder::new("SELECT address, kind, id, account_id FROM person_address WHERE workspace_id = ");
+            query.push_bind(workspace.0).push(" AND address IN (");
+            let mut list = query.separated(", ");
+            for key in some { list.push_bind(key.as_str()); }
+            query.push(") ORDER BY address, account_id, id");
+            query.build_query_as().fetch_all(c).await?
+        });
+        for (key, kind, id, account_id) in rows {
+            let mail: Option<(String,)> = on!(tx, c => sqlx::query_as(
+                "SELECT address FROM person_address WHERE workspace_id = $1 AND id = $2 AND kind = $3 AND address NOT LIKE '~%' ORDER BY address LIMIT 1")
+                .bind(workspace.0).bind(&id).bind(&kind).fetch_optional(c).await?);
+            found.push(Named { key, account_id, email: mail.map(|(address,)| address) });
+        }
+    }
+    Ok(found)
+}
+
+/// Replaces the addresses and the name of a contact or team member; returns those that are new, gone, or changed account.
 pub async fn set_addresses(
     workspace: WorkspaceId,
     tx: &mut Tx,
@@ -77,12 +111,14 @@ pub async fn set_addresses(
     id: &str,
     account_id: Option<&str>,
     addresses: &[Address],
+    name: Option<&str>,
 ) -> Result<Vec<String>> {
     let before: Vec<(String, Option<String>)> = on!(tx, c => sqlx::query_as(
         "SELECT address, account_id FROM person_address WHERE workspace_id = $1 AND kind = $2 AND id = $3")
         .bind(workspace.0).bind(kind.as_str()).bind(id).fetch_all(c).await?);
     let before: HashSet<(String, Option<String>)> = before.into_iter().collect();
-    let after: HashSet<(String, Option<String>)> = addresses.iter().map(|a| (a.as_str().to_owned(), account_id.map(str::to_owned))).collect();
+    let keys = addresses.iter().map(|a| a.as_str().to_owned()).chain(name.and_then(name_key));
+    let after: HashSet<(String, Option<String>)> = keys.map(|key| (key, account_id.map(str::to_owned))).collect();
     if before == after {
         return Ok(Vec::new());
     }
@@ -98,7 +134,7 @@ pub async fn set_addresses(
 
 /// The addresses of the contact or team member with this id.
 pub async fn addresses_of(workspace: WorkspaceId, tx: &mut Tx, id: &str) -> Result<Vec<String>> {
-    let rows: Vec<(String,)> = on!(tx, c => sqlx::query_as("SELECT address FROM person_address WHERE workspace_id = $1 AND id = $2 AND kind IN ('contact', 'team_member') ORDER BY address")
+    let rows: Vec<(String,)> = on!(tx, c => sqlx::query_as("SELECT address FROM person_address WHERE workspace_id = $1 AND id = $2 AND kind IN ('contact', 'team_member') AND address NOT LIKE '~%' ORDER BY address")
         .bind(workspace.0).bind(id).fetch_all(c).await?);
     Ok(rows.into_iter().map(|(address,)| address).collect())
 }

@@ -11,6 +11,8 @@ use crate::domain::record::Kind;
 use crate::domain::span::{Span, SpanKind};
 use crate::ingest::owner::Rule;
 use crate::ingest::reply;
+use crate::pipeline::join::Owned;
+use crate::pipeline::people;
 use crate::pipeline::triggers::{self, Asked};
 use crate::store::change::{self, Action, NewChange};
 use crate::store::{Result, Tx, entry, record};
@@ -48,16 +50,17 @@ pub(super) async fn take_entry(
         _ => {}
     }
     let updated_at = updated_at.or(stored.as_ref().and_then(|s| s.updated_at));
-    let sequence = put_entry(workspace, tx, &entry, stored.as_ref(), None, Some((updated_at, &hash)), asked, config, now).await?;
+    let sequence = put_entry(workspace, tx, &mut entry, stored.as_ref(), None, Some((updated_at, &hash)), asked, config, now).await?;
     let status = if stored.is_some() { Status::Updated } else { Status::Added };
     Ok(Outcome::of(status, Kind::Entry, &entry.id, Some(sequence)))
 }
 
-/// Stores an entry whose account is given, with its change and what it triggers.
-pub(super) async fn put_entry(
+/// Stores an entry that is no mail, with its change and what it triggers. Its account is given, or follows from the
+/// people on it; the sides of its speakers follow from them.
+pub async fn put_entry(
     workspace: WorkspaceId,
     tx: &mut Tx,
-    entry: &Entry,
+    entry: &mut Entry,
     before: Option<&entry::Stored>,
     origin: Option<&str>,
     version: Option<(Option<Timestamp>, &str)>,
@@ -65,11 +68,17 @@ pub(super) async fn put_entry(
     config: &Config,
     now: Timestamp,
 ) -> Result<i64> {
+    let own_hash = record::content_hash(&serde_json::to_string(entry).expect("an entry is plain data"));
+    let given = entry.account_id.is_some() && before.is_none_or(|b| b.rule.as_deref() == Some(Rule::Given.as_str()));
+    let owned = if given && entry.transcript.is_empty() {
+        Owned { rule: Some(Rule::Given), unmatched_domain: None }
+    } else {
+        people::recognise(workspace, tx, entry, given).await?
+    };
     let action = if before.is_some() { Action::Updated } else { Action::Added };
     let change = NewChange { what: "entry", id: &entry.id, number: before.map(|b| b.number), account_id: entry.account_id.as_deref(), action };
     let sequence = change::append(workspace, tx, change, now).await?;
     let spans = spans_of(entry);
-    let own_hash = record::content_hash(&serde_json::to_string(entry).expect("an entry is plain data"));
     let (updated_at, content_hash) = version.unwrap_or((None, &own_hash));
     let new = entry::New {
         number: before.map_or(sequence, |b| b.number),
@@ -77,9 +86,9 @@ pub(super) async fn put_entry(
         entry,
         spans: &spans,
         flags: &[],
-        rule: Some(Rule::Given.as_str()),
+        rule: owned.rule.map(Rule::as_str),
         origin,
-        unmatched_domain: None,
+        unmatched_domain: owned.unmatched_domain.as_deref(),
         updated_at,
         received_at: now,
         content_hash,

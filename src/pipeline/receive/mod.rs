@@ -1,8 +1,9 @@
-//! What comes in: mails and records, taken in one transaction with everything they cause.
+//! What comes in: mails, records and transcripts, taken in one transaction with everything they cause.
 
 mod entries;
 mod mails;
 mod records;
+mod transcripts;
 mod version;
 
 use serde::Serialize;
@@ -11,8 +12,10 @@ use utoipa::ToSchema;
 use crate::domain::record::Kind;
 use crate::ingest::record::Rejection;
 
+pub(super) use entries::put_entry;
 pub use mails::mails;
 pub use records::{add_us_domains, records};
+pub use transcripts::{Held, check_entry, transcripts};
 
 words! { Status { Added = "added", Updated = "updated", Unchanged = "unchanged", Rejected = "rejected" } }
 
@@ -26,7 +29,7 @@ pub struct Outcome {
     pub sequence: Option<i64>,
     /// Why it was rejected.
     pub error: Option<String>,
-    /// True for a new mail that is nobody's yet.
+    /// True for something new that is nobody's yet.
     #[serde(skip)]
     pub unmatched: bool,
 }

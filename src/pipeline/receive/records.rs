@@ -180,13 +180,15 @@ async fn know(workspace: WorkspaceId, tx: &mut Tx, record: &Record, config: &Con
             let addresses: Vec<Address> = member.email.iter().filter_map(|e| Address::parse(e)).collect();
             let domains: Vec<String> = addresses.iter().map(|a| a.domain().to_owned()).filter(|d| !is_free_mail(d)).collect();
             let source = format!("team_member:{}", member.id);
-            let changed = party::set_addresses(workspace, tx, Kind::TeamMember, &member.id, None, &addresses).await?;
+            let changed = party::set_addresses(workspace, tx, Kind::TeamMember, &member.id, None, &addresses, member.name.as_deref()).await?;
             let changed_domains = workspaces::set_us_domains(workspace, tx, &source, &domains).await?;
             join::ask(workspace, tx, &changed, &changed_domains, now).await
         }
         Record::Contact(contact) => {
             let addresses: Vec<Address> = contact.emails.iter().filter_map(|e| Address::parse(e)).collect();
-            let changed = party::set_addresses(workspace, tx, Kind::Contact, &contact.id, Some(&contact.account_id), &addresses).await?;
+            let changed =
+                party::set_addresses(workspace, tx, Kind::Contact, &contact.id, Some(&contact.account_id), &addresses, contact.name.as_deref())
+                    .await?;
             join::ask(workspace, tx, &changed, &[], now).await
         }
         _ => Ok(()),
@@ -202,7 +204,7 @@ async fn forget(workspace: WorkspaceId, tx: &mut Tx, kind: Kind, id: &str, now: 
             join::ask(workspace, tx, &[], &changed, now).await
         }
         Kind::Contact | Kind::TeamMember => {
-            let changed = party::set_addresses(workspace, tx, kind, id, None, &[]).await?;
+            let changed = party::set_addresses(workspace, tx, kind, id, None, &[], None).await?;
             let source = format!("team_member:{id}");
             let domains = if kind == Kind::TeamMember { workspaces::set_us_domains(workspace, tx, &source, &[]).await? } else { Vec::new() };
             join::ask(workspace, tx, &changed, &domains, now).await
@@ -228,9 +230,9 @@ async fn derive_entries(workspace: WorkspaceId, tx: &mut Tx, kind: Kind, id: &st
             if new == stored.entry {
                 continue;
             }
-            put_entry(workspace, tx, &new, Some(&stored), Some(&origin), None, asked, config, now).await?;
+            put_entry(workspace, tx, &mut new, Some(&stored), Some(&origin), None, asked, config, now).await?;
         } else {
-            put_entry(workspace, tx, &new, None, Some(&origin), None, asked, config, now).await?;
+            put_entry(workspace, tx, &mut new, None, Some(&origin), None, asked, config, now).await?;
         }
     }
     for gone in before.into_values() {
