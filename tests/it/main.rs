@@ -16,3 +16,4 @@ mod search;
 mod stories;
 mod summary;
 mod timeline;
+mod transcripts;

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use fasrt::vtt::cue::{CueParser, CueToken, Tag};
 use regex::Regex;
 
-use super::{MAX_TIME, MAX_TURN, MAX_TURNS, Read, Transcript, check_time, merged, one_line, turn};
+use super::{MAX_TIME, MAX_TURN, MAX_TURNS, Read, Transcript, check_time, merged, one_line, speaker_name, turn};
 use crate::domain::entry::Segment;
 
 static TIMES: LazyLock<Regex> = LazyLock::new(|| {
@@ -94,6 +94,7 @@ fn said(lines: &[&str], id: &str, shown: &mut String) -> Vec<(Option<String>, St
     let mut speaker = NAMED_CUE.captures(id).map(|c| c[1].to_owned());
     let rolling = lines.iter().any(|line| line.contains("<c>") || line.contains("<c."));
     for line in lines {
+        let line = &literal(line);
         let mut plain = String::new();
         let mut stretches: Vec<(Option<String>, String)> = Vec::new();
         let mut push = |speaker: &Option<String>, words: &str| match stretches.last_mut() {
@@ -108,7 +109,7 @@ fn said(lines: &[&str], id: &str, shown: &mut String) -> Vec<(Option<String>, St
                     push(&speaker, &words);
                 }
                 CueToken::StartTag { tag: Tag::Voice, annotation, .. } => {
-                    speaker = annotation.map(|a| one_line(a.normalize())).filter(|name| !name.is_empty());
+                    speaker = annotation.map(|a| speaker_name(a.normalize())).filter(|name| !name.is_empty());
                 }
                 CueToken::EndTag(Tag::Voice) => speaker = None,
                 _ => {}
@@ -144,13 +145,45 @@ fn untagged(text: &str) -> String {
     TAG.replace_all(text, "").into_owned()
 }
 
+/// A `<` that opens no tag is a word (`< 50 users`), a `<br>` is a blank.
+fn literal(line: &str) -> String {
+    static BREAK: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?i)<br\s*/?>").expect("the pattern is a constant"));
+    let line = &*BREAK.replace_all(line, " ");
+    let mut literal = String::with_capacity(line.len());
+    for (at, c) in line.char_indices() {
+        let opens = || line[at + 1..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/') && line[at..].contains('>');
+        if c == '<' && !opens() { literal.push_str("&lt;") } else { literal.push(c) }
+    }
+    literal
+}
+
 // ---- speakers written into the words -----------------------------------------------------------------------------
 
-/// `Jane Doe: words`, `[Jane]: words`, `>> JANE: words`, `- Jane: words`, `(Jane) words`.
+/// `Jane Doe: words`, `[Jane]: words`, `>> JANE: words`, `- Jane: words`; `(Jane)` alone on the line before the words.
 static LABEL: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^(?:>>+\s*|[-–—]\s+)?(?:\[([^\[\]]{1,60})\]\s*:?|\(([^()]{1,60})\)\s*:|([\p{L}\d][^:\[\]<>?!;]{0,59}?)\s*:)\s+(\S.*)$")
-        .expect("the pattern is a constant")
+    Regex::new(
+        r"(?x)^(?: >>+\s* | [-–—]\s+ )?
+        (?: \[([^\[\]]{1,60})\]\s*:? (?:\s+|$) | \(([^()]{1,60})\)\s* (?: :\s+ | $ ) | ([\p{L}\d+][^:\[\]<>?!;]{0,59}?)\s* : \s+ ) (.*)$",
+    )
+    .expect("the pattern is a constant")
 });
+
+/// What captions write in brackets for sounds.
+const SOUNDS: &[&str] = &[
+    "music",
+    "applause",
+    "laughter",
+    "laughs",
+    "silence",
+    "inaudible",
+    "crosstalk",
+    "noise",
+    "unintelligible",
+    "pause",
+    "musik",
+    "applaus",
+    "musique",
+];
 
 /// Turns, each with its speaker. Whether `Word: …` names a speaker is decided over the whole file: names recur, or
 /// nearly every cue has one; a sentence with a colon does neither.
@@ -169,10 +202,9 @@ fn named(cues: Vec<Cue>) -> Vec<Segment> {
     let mut turns = Vec::new();
     let mut speaking: Option<String> = None;
     for cue in cues {
-        let (mut start, length) = (cue.start, cue.end - cue.start);
         let mut stretches: Vec<(Option<String>, String)> = Vec::new();
         for (voice, text) in cue.said {
-            for line in text.split('\n') {
+            for line in text.split('\n').filter(|line| line.contains(char::is_alphanumeric)) {
                 let named = if voice.is_none() { label(line).filter(|(name, _)| is_speaker(name)) } else { None };
                 let (who, words) = match (&voice, named) {
                     (Some(voice), _) => (Some(voice.clone()), line.to_owned()),
@@ -190,15 +222,9 @@ fn named(cues: Vec<Cue>) -> Vec<Segment> {
                 }
             }
         }
-        // Several speakers in one cue share its time by the length of what they say.
-        let all: usize = stretches.iter().map(|(_, words)| words.len()).sum();
-        let count = stretches.len();
-        for (i, (who, words)) in stretches.into_iter().enumerate() {
-            #[expect(clippy::cast_precision_loss, reason = "lengths of one cue")]
-            let share = length * words.len() as f64 / all.max(1) as f64;
-            let end = if i + 1 == count { cue.end } else { super::rounded(start + share) };
-            turns.push(turn(who, Some(start), Some(end), one_line(&words)));
-            start = end;
+        // Several speakers in one cue: nobody says when within it each of them spoke.
+        for (who, words) in stretches.iter().filter(|(_, words)| !words.trim().is_empty()) {
+            turns.push(turn(who.clone(), Some(cue.start), Some(cue.end), one_line(words)));
         }
     }
     turns
@@ -207,13 +233,14 @@ fn named(cues: Vec<Cue>) -> Vec<Segment> {
 /// The name before the words, if the line begins with what could be one.
 fn label(line: &str) -> Option<(String, String)> {
     let found = LABEL.captures(line)?;
-    let name = (1..=3).find_map(|g| found.get(g))?.as_str().trim();
-    let bracketed = found.get(3).is_none();
-    let letters = name.chars().any(char::is_alphabetic);
+    let name = speaker_name((1..=3).find_map(|g| found.get(g))?.as_str());
+    let letters = name.chars().any(char::is_alphabetic) || name.chars().filter(char::is_ascii_digit).count() >= 7;
     let short = name.split_whitespace().count() <= 5;
-    let capital = name.chars().next().is_some_and(|c| c.is_uppercase() || c.is_numeric() || !c.is_lowercase() && c.is_alphabetic());
-    // Sounds and remarks in brackets (`[laughter]`) are lower-case.
-    (letters && short && (capital || (bracketed && line.contains("]:")))).then(|| (one_line(name), found[4].to_owned()))
+    let capital = name.chars().next().is_some_and(|c| !c.is_lowercase());
+    // `[anna]: yes` names somebody, `[door slams] yes` a sound.
+    let called = line.contains("]:") || line.contains("):");
+    let sound = SOUNDS.contains(&name.to_lowercase().as_str());
+    (letters && short && !sound && (capital || called)).then(|| (name, found[4].to_owned()))
 }
 
 #[cfg(test)]
@@ -242,11 +269,7 @@ mod tests {
         let teams = "WEBVTT\n\n00:00:00.000 --> 00:00:02.000\n<v Ann Lee>R&amp;D said\nyes.</v>\n\n00:00:02.000 --> 00:00:04.000\n<v Jo>Ok</v> <v Ann Lee>Good</v>\n";
         assert_eq!(
             told(teams),
-            [
-                ("Ann Lee".into(), 0.0, 2.0, "R&D said yes.".into()),
-                ("Jo".into(), 2.0, 2.667, "Ok".into()),
-                ("Ann Lee".into(), 2.667, 4.0, "Good".into())
-            ]
+            [("Ann Lee".into(), 0.0, 2.0, "R&D said yes.".into()), ("Jo".into(), 2.0, 4.0, "Ok".into()), ("Ann Lee".into(), 2.0, 4.0, "Good".into())]
         );
     }
 
@@ -259,7 +282,7 @@ mod tests {
             .map(|(i, t)| cue(i, t))
             .collect();
         let told = told(&text);
-        assert!(told.len() == 1 && told[0].0.is_empty() && told[0].3.contains("Note: this is urgent"), "{told:?}");
+        assert!(told.len() == 8 && told.iter().all(|t| t.0.is_empty()) && told[1].3 == "Note: this is urgent", "{told:?}");
     }
 
     #[test]

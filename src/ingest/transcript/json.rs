@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{MAX_TURN, MAX_TURNS, Person, Read, Transcript, check_time, merged, one_line, rounded, turn};
+use super::{MAX_TURN, MAX_TURNS, Person, Read, Transcript, check_time, merged, one_line, rounded, speaker_name, turn};
 use crate::domain::Address;
 use crate::domain::entry::Segment;
 
@@ -35,10 +35,16 @@ pub(super) fn read(text: &str) -> Result<Read, String> {
             None => {}
         }
     }
+    if let Some(labels) = value.pointer("/results/speaker_labels/segments") {
+        label(&mut spoken, labels);
+    }
     if is_words(rows) {
         spoken = sentences(spoken);
     }
-    scale(&mut spoken);
+    let about = about(&value);
+    let length = about.and_then(length);
+    scale(&mut spoken, length);
+    fill_ends(&mut spoken, length);
     let mut turns = Vec::with_capacity(spoken.len());
     for (index, mut turn) in spoken.into_iter().enumerate() {
         let checked = [turn.start, turn.end].into_iter().flatten().try_for_each(|time| check_time(time).map(drop));
@@ -51,7 +57,6 @@ pub(super) fn read(text: &str) -> Result<Read, String> {
             Err(why) => refused.push((None, format!("turn {index}: {why}"))),
         }
     }
-    let about = about(&value);
     let transcript = Transcript {
         title: about.and_then(|o| text_of(o, &["title", "meeting_title", "meetingTitle", "name", "topic", "subject"])).map(|t| one_line(&t)),
         occurred_at: about.and_then(moment),
@@ -75,9 +80,11 @@ fn rows(value: &Value) -> Option<&Value> {
             return;
         }
         let spoken = sample.filter(|row| row.as_object().is_some_and(|o| speaker_of(o).is_some())).count();
+        let timed = rows.iter().take(200).filter_map(Value::as_object).filter(|o| time_of(o, STARTS, true).is_some()).count();
         let words: usize = rows.iter().filter_map(|row| words_in(row.as_object()?)).map(|text| text.split_whitespace().count()).sum();
-        // Speakers are worth more than a few words' difference in how tools join them.
-        let score = words * 10 * if spoken * 2 >= worded { 3 } else { 2 } / if is_words(candidate) { 2 } else { 1 };
+        // Who and when are worth more than a few words' difference in how tools join them.
+        let worth = |count: usize| if count * 2 >= worded { 3 } else { 2 };
+        let score = words * 10 * worth(spoken) * worth(timed) * if is_words(candidate) { 3 } else { 4 };
         if best.is_none_or(|(most, _)| score > most) {
             best = Some((score, candidate));
         }
@@ -125,7 +132,7 @@ fn spoken_in(row: &Value, people: &People, plain: bool) -> Option<Segment> {
     let text = if plain { words.or_else(|| row.get("text")?.as_str().map(str::to_owned))? } else { one_line(&words?) };
     let (label, email) = speaker_of(row).unwrap_or_default();
     let person = people.by_key.get(&label);
-    let name = person.and_then(|p| p.name.clone()).or_else(|| (!label.is_empty()).then_some(label));
+    let name = person.and_then(|p| p.name.clone()).or_else(|| (!label.is_empty()).then(|| speaker_name(&label)));
     let mut turn = turn(name, time_of(row, STARTS, true), time_of(row, ENDS, false), text);
     turn.email = email.or_else(|| person.and_then(|p| p.email.clone()));
     if turn.end.is_none()
@@ -176,6 +183,7 @@ fn speaker_of(row: &Object) -> Option<(String, Option<String>)> {
         "participantName",
         "name",
         "user",
+        "users",
         "author",
         "from",
         "channel",
@@ -191,6 +199,11 @@ fn speaker_of(row: &Object) -> Option<(String, Option<String>)> {
             let name = text_of(person, NAMES).or_else(|| email.clone())?;
             Some((one_line(&name), email))
         }
+        // Who the recorder heard: several at once are nobody in particular.
+        Value::Array(heard) => match &heard[..] {
+            [Value::Object(one)] => Some((one_line(&text_of(one, NAMES)?), None)),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -207,11 +220,12 @@ const STARTS: &[&str] = &[
     "begin_time",
     "ts",
     "timestamp",
+    "start_offset",
     "offset",
     "time",
     "from",
 ];
-const ENDS: &[&str] = &["end", "end_time", "endTime", "end_timestamp", "endTimestamp", "end_ms", "endMs", "end_ts", "to", "finish"];
+const ENDS: &[&str] = &["end", "end_time", "endTime", "end_timestamp", "endTimestamp", "end_ms", "endMs", "end_ts", "end_offset", "to", "finish"];
 
 /// A time of the row, or of the first or last part inside it.
 fn time_of(row: &Object, names: &[&str], first: bool) -> Option<f64> {
@@ -248,18 +262,50 @@ fn clock(text: &str) -> Option<f64> {
     Some(seconds)
 }
 
-/// Milliseconds become seconds. Nobody says more than a few words a second, nor less than one in half a minute on end.
-fn scale(turns: &mut [Segment]) {
+/// Times become seconds, whatever they are counted in: seconds, milliseconds, samples, or ticks of 100 ns. The length of
+/// the recording tells, or else that nobody is silent for half a minute after each word.
+fn scale(turns: &mut [Segment], length: Option<f64>) {
+    const UNITS: [f64; 4] = [1.0, 1_000.0, 16_000.0, 10_000_000.0];
     let words: usize = turns.iter().map(|turn| turn.text.split_whitespace().count()).sum();
     let times = || turns.iter().flat_map(|turn| [turn.start, turn.end]).flatten();
     let (first, last) = (times().fold(f64::MAX, f64::min), times().fold(0.0, f64::max));
+    if last <= first || times().any(|time| time.fract() != 0.0) {
+        return;
+    }
     #[expect(clippy::cast_precision_loss, reason = "a rate of words needs no precision")]
-    let in_milliseconds = last > first && words as f64 / (last - first) < 0.033 && times().all(|time| time.fract() == 0.0);
-    if in_milliseconds {
-        for turn in turns {
-            turn.start = turn.start.map(|t| t / 1000.0);
-            turn.end = turn.end.map(|t| t / 1000.0);
+    let spoken = |unit: &f64| words as f64 / (last - first) * unit >= 0.033;
+    let fits = |unit: &f64| length.is_some_and(|length| (0.3..=1.1).contains(&(last / unit / length)));
+    let unit = UNITS.into_iter().find(fits).or_else(|| UNITS.into_iter().find(spoken)).unwrap_or(1.0);
+    for turn in turns {
+        turn.start = turn.start.map(|t| t / unit);
+        turn.end = turn.end.map(|t| t / unit);
+    }
+}
+
+/// Where only beginnings are written, a turn ends when the next begins, the last one with the recording.
+fn fill_ends(turns: &mut [Segment], length: Option<f64>) {
+    for at in 0..turns.len() {
+        if let (Some(start), None) = (turns[at].start, turns[at].end) {
+            let next = turns.get(at + 1).map_or(length, |next| next.start);
+            turns[at].end = next.filter(|next| *next >= start);
         }
+    }
+}
+
+/// Speakers that stand in a list of their own, by the time of each word.
+fn label(words: &mut [Segment], segments: &Value) {
+    let labels: Vec<(f64, f64, String)> = list(segments)
+        .iter()
+        .filter_map(Value::as_object)
+        .filter_map(|o| Some((number_of(o, STARTS)?, number_of(o, ENDS)?, text_of(o, &["speaker_label"])?)))
+        .collect();
+    let mut speaking = None;
+    for word in words.iter_mut().filter(|word| word.speaker.is_none()) {
+        if let Some(start) = word.start {
+            let from = labels.partition_point(|(begins, ..)| *begins <= start);
+            speaking = from.checked_sub(1).map(|i| &labels[i]).filter(|(_, ends, _)| start <= *ends).map(|(.., label)| label.clone());
+        }
+        word.speaker = speaking.clone();
     }
 }
 
@@ -269,7 +315,12 @@ fn sentences(words: Vec<Segment>) -> Vec<Segment> {
     for word in words {
         let is_punctuation = word.text.chars().all(|c| c.is_ascii_punctuation());
         match sentences.last_mut() {
-            Some(last) if is_punctuation || (last.speaker == word.speaker && last.text.len() < MAX_TURN / 2) => {
+            Some(last)
+                if is_punctuation
+                    || (last.speaker == word.speaker
+                        && last.text.len() < MAX_TURN / 2
+                        && word.start.unwrap_or(0.0) - last.end.or(last.start).unwrap_or(0.0) <= super::SILENCE) =>
+            {
                 if !is_punctuation {
                     last.text.push(' ');
                 }
@@ -284,8 +335,8 @@ fn sentences(words: Vec<Segment>) -> Vec<Segment> {
 
 // ---- who and when ------------------------------------------------------------------------------------------------
 
-const NAMES: &[&str] = &["name", "display_name", "displayName", "full_name", "fullName", "speaker_name", "speakerName", "userName"];
-const EMAILS: &[&str] = &["email", "emailAddress", "email_address", "mail"];
+const NAMES: &[&str] = &["name", "display_name", "displayName", "full_name", "fullName", "speaker_name", "speakerName", "userName", "username"];
+const EMAILS: &[&str] = &["email", "speaker_email", "emailAddress", "email_address", "mail"];
 
 /// The people a file lists, and by which labels its turns call them.
 #[derive(Default)]
@@ -367,6 +418,20 @@ fn about(value: &Value) -> Option<&Object> {
         }
     });
     found.or_else(|| value.as_object())
+}
+
+/// How long the recording is, in seconds.
+fn length(fields: &Object) -> Option<f64> {
+    let between = |from: &str, to: &str| {
+        let moment = |name: &str| match fields.get(name)? {
+            Value::String(text) => instant(text).map(|at| at.as_second()),
+            Value::Number(number) => number.as_i64(),
+            _ => None,
+        };
+        Some((moment(to)? - moment(from)?) as f64)
+    };
+    let told = between("recording_start_time", "recording_end_time").or_else(|| number_of(fields, &["duration", "duration_seconds"]));
+    told.or_else(|| between("start_time", "end_time")).filter(|length| *length > 0.0)
 }
 
 /// When the recording began, as a date and time, or as seconds or milliseconds since 1970.
@@ -452,7 +517,7 @@ mod tests {
         let json = r#"{"parties":[{"speakerId":"7","name":"Jo","emailAddress":"jo@us.example"}],"callTranscripts":[{"callId":"1","transcript":[
             {"speakerId":"7","topic":null,"sentences":[{"start":4000,"end":5200,"text":"Good morning."},{"start":5200,"end":9000,"text":"Shall we start?"}]},
             {"speakerId":"8","topic":"x","sentences":[{"start":9000,"end":9900,"text":"Yes."}]}]}]}"#;
-        assert_eq!(told(json), [("Jo".into(), 4.0, 9.0, "Good morning. Shall we start?".into()), ("8".into(), 9.0, 9.9, "Yes.".into())]);
+        assert_eq!(told(json), [("Jo".into(), 4.0, 9.0, "Good morning. Shall we start?".into()), ("Speaker 8".into(), 9.0, 9.9, "Yes.".into())]);
     }
 
     #[test]

@@ -127,13 +127,13 @@ fn merged(turns: Vec<Segment>) -> Vec<Segment> {
     let mut merged: Vec<Segment> = Vec::with_capacity(turns.len());
     for turn in turns {
         if let Some(last) = merged.last_mut()
+            // Of unknown speakers nobody can say that they are the same.
+            && turn.speaker.is_some()
             && last.speaker == turn.speaker
             && !last.text.is_empty()
             && !turn.text.is_empty()
             && last.text.len() + turn.text.len() < MAX_TURN
             && turn.start.unwrap_or(0.0) - last.end.or(last.start).unwrap_or(0.0) <= SILENCE
-            // Without speakers the pause is all that tells turns apart; a wall of text helps nobody.
-            && (turn.speaker.is_some() || last.text.len() < 2_000)
         {
             last.text.push(' ');
             last.text.push_str(&turn.text);
@@ -148,6 +148,17 @@ fn merged(turns: Vec<Segment>) -> Vec<Segment> {
 /// One line of words: inner line breaks and runs of blanks become one blank.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// How a speaker is shown: without what meeting tools add about guests, and a bare number as `Speaker 0`.
+fn speaker_name(label: &str) -> String {
+    use std::sync::LazyLock;
+    static ADDED: LazyLock<regex::Regex> = LazyLock::new(|| {
+        regex::Regex::new(r"(?i)\s*\((external|guest|unverified|host|co-host|organi[sz]er|you|extern|gast|externe|invité|externo|invitado|esterno|ospite|convidado)\)\s*$")
+            .expect("the pattern is a constant")
+    });
+    let name = one_line(&ADDED.replace(label, ""));
+    if !name.is_empty() && name.len() < 4 && name.bytes().all(|b| b.is_ascii_digit()) { format!("Speaker {name}") } else { name }
 }
 
 /// A time in whole milliseconds, so that what was written `4.2` is read as that.
