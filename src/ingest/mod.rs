@@ -1,6 +1,7 @@
 //! Bytes become domain values. Pure: nothing here knows that anything is stored.
 
 pub mod automatic;
+pub mod calendar;
 pub mod derive;
 pub mod email;
 pub mod html;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
 
 mod app;
+mod calendars;
 mod cli;
 mod emails;
 mod events;
