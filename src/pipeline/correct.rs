@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::receive::put_entry;
+use super::receive::{Source, put_entry};
 use super::triggers::{self, Asked};
 use super::{PipelineError, Result, Service};
 use crate::domain::entry::{Entry, Side};
@@ -82,10 +82,8 @@ pub async fn transcript(service: &Service, workspace: WorkspaceId, id: &str, cor
             if corrected == stored.entry {
                 return Ok(Ok(Corrected { id, sequence: None, changes: Vec::new(), summary_sentences: Vec::new(), summary_refresh: false }));
             }
-            let version = Some((stored.updated_at, stored.content_hash.as_str()));
             let mut asked = Asked::default();
-            let sequence =
-                put_entry(workspace, tx, &mut corrected, Some(&stored), stored.origin.as_deref(), version, &mut asked, &config, now).await?;
+            let sequence = put_entry(workspace, tx, &mut corrected, Some(&stored), Source::of(&stored), &mut asked, &config, now).await?;
             let changes = changes(&stored.entry, &corrected);
             let resting = resting(workspace, tx, &stored.entry, &changes).await?;
             let summary_refresh = match corrected.account_id.as_deref() {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::join::{self, JOIN, Join};
 use super::triggers::{REFRESH, Refresh};
-use super::{PipelineError, Result, Service, refresh};
+use super::{PipelineError, Result, Service, receive, refresh};
 use crate::store::job::{self, Claimed, MAX_ATTEMPTS, When};
 
 /// Waiting workers look again at least this often; usually the store wakes them.
@@ -32,6 +32,19 @@ pub async fn run(service: Service, stop: CancellationToken) {
                 tokio::select! { () = tokio::time::sleep(IDLE) => {}, () = stop.cancelled() => {} }
             }
         }
+    }
+}
+
+/// Follows calendars' series without end as time goes on, until stopped.
+pub async fn keep_ahead(service: Service, stop: CancellationToken) {
+    const LOOK: Duration = Duration::from_secs(3_600);
+    while !stop.is_cancelled() {
+        match receive::move_horizons(&service).await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "following calendars"),
+        }
+        tokio::select! { () = tokio::time::sleep(LOOK) => {}, () = stop.cancelled() => {} }
     }
 }
 

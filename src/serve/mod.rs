@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attachments;
+mod calendars;
 mod cursor;
 mod emails;
 mod entries;
@@ -85,6 +86,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(emails::post))
         .routes(routes!(transcripts::post))
         .routes(routes!(transcripts::patch))
+        .routes(routes!(calendars::post))
         .routes(routes!(settings::get))
         .routes(routes!(accounts::list))
         .routes(routes!(accounts::get))
@@ -148,6 +150,7 @@ pub async fn run(
     let stop_work = CancellationToken::new();
     let indexer = service.index.follow(service.store.clone(), stop_work.clone())?;
     let workers: Vec<_> = (0..service.config.workers).map(|_| tokio::spawn(work::run(service.clone(), stop_work.clone()))).collect();
+    let ahead = tokio::spawn(work::keep_ahead(service.clone(), stop_work.clone()));
     let app = App { service: service.clone(), workspace, metrics, stop: stop.clone() };
     let server = axum::serve(listener, router(app)).with_graceful_shutdown(stop.clone().cancelled_owned()).into_future();
     let mut server = tokio::spawn(server);
@@ -160,7 +163,7 @@ pub async fn run(
         server.abort();
     }
     stop_work.cancel();
-    for worker in workers {
+    for worker in workers.into_iter().chain([ahead]) {
         let _ = tokio::time::timeout(GRACE, worker).await;
     }
     service.store.close().await;

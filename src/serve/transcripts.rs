@@ -42,8 +42,8 @@ pub struct Taken {
 
 #[derive(Serialize, ToSchema)]
 pub struct LeftOut {
-    line: Option<u64>,
-    reason: String,
+    pub line: Option<u64>,
+    pub reason: String,
 }
 
 /// Takes a transcript as WebVTT, SRT or JSON, told apart by content.

@@ -7,6 +7,7 @@ mod database;
 mod writer;
 
 pub mod account;
+pub mod calendar;
 pub mod change;
 pub mod entry;
 pub mod job;

@@ -25,6 +25,13 @@ pub async fn open(tx: &mut Tx, name: &str, now: Timestamp) -> Result<WorkspaceId
     Ok(WorkspaceId(row.0))
 }
 
+/// The workspace's zone, an IANA name.
+pub async fn timezone(workspace: WorkspaceId, tx: &mut Tx) -> Result<Option<String>> {
+    let row: Option<(Option<String>,)> = on!(tx, c => sqlx::query_as("SELECT timezone FROM workspace WHERE workspace_id = $1")
+        .bind(workspace.0).fetch_optional(c).await?);
+    Ok(row.and_then(|(timezone,)| timezone))
+}
+
 pub async fn set_timezone(workspace: WorkspaceId, tx: &mut Tx, timezone: Option<&str>) -> Result<()> {
     on!(tx, c => sqlx::query("UPDATE workspace SET timezone = $2 WHERE workspace_id = $1")
         .bind(workspace.0).bind(timezone).execute(c).await?.rows_affected());

@@ -50,9 +50,32 @@ pub(super) async fn take_entry(
         _ => {}
     }
     let updated_at = updated_at.or(stored.as_ref().and_then(|s| s.updated_at));
-    let sequence = put_entry(workspace, tx, &mut entry, stored.as_ref(), None, Some((updated_at, &hash)), asked, config, now).await?;
+    let source = Source { given: true, origin: None, version: Some((updated_at, &hash)) };
+    let sequence = put_entry(workspace, tx, &mut entry, stored.as_ref(), source, asked, config, now).await?;
     let status = if stored.is_some() { Status::Updated } else { Status::Added };
     Ok(Outcome::of(status, Kind::Entry, &entry.id, Some(sequence)))
+}
+
+/// Where an entry that is no mail comes from.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Source<'a> {
+    /// Its account was given; otherwise its people decide.
+    pub given: bool,
+    /// `kind:id` of what caused it.
+    pub origin: Option<&'a str>,
+    /// When this version was made, and the hash of its content as it came in.
+    pub version: Option<(Option<Timestamp>, &'a str)>,
+}
+
+impl<'a> Source<'a> {
+    /// As a stored entry came in.
+    pub fn of(stored: &'a entry::Stored) -> Source<'a> {
+        Source {
+            given: stored.rule.as_deref() == Some(Rule::Given.as_str()),
+            origin: stored.origin.as_deref(),
+            version: Some((stored.updated_at, &stored.content_hash)),
+        }
+    }
 }
 
 /// Stores an entry that is no mail, with its change and what it triggers. Its account is given, or follows from the
@@ -62,24 +85,22 @@ pub async fn put_entry(
     tx: &mut Tx,
     entry: &mut Entry,
     before: Option<&entry::Stored>,
-    origin: Option<&str>,
-    version: Option<(Option<Timestamp>, &str)>,
+    source: Source<'_>,
     asked: &mut Asked,
     config: &Config,
     now: Timestamp,
 ) -> Result<i64> {
     let own_hash = record::content_hash(&serde_json::to_string(entry).expect("an entry is plain data"));
-    let given = entry.account_id.is_some() && before.is_none_or(|b| b.rule.as_deref() == Some(Rule::Given.as_str()));
-    let owned = if given && entry.transcript.is_empty() {
+    let owned = if source.given && entry.transcript.is_empty() {
         Owned { rule: Some(Rule::Given), unmatched_domain: None }
     } else {
-        people::recognise(workspace, tx, entry, given).await?
+        people::recognise(workspace, tx, entry, source.given).await?
     };
     let action = if before.is_some() { Action::Updated } else { Action::Added };
     let change = NewChange { what: "entry", id: &entry.id, number: before.map(|b| b.number), account_id: entry.account_id.as_deref(), action };
     let sequence = change::append(workspace, tx, change, now).await?;
     let spans = spans_of(entry);
-    let (updated_at, content_hash) = version.unwrap_or((None, &own_hash));
+    let (updated_at, content_hash) = source.version.unwrap_or((None, &own_hash));
     let new = entry::New {
         number: before.map_or(sequence, |b| b.number),
         sequence,
@@ -87,7 +108,7 @@ pub async fn put_entry(
         spans: &spans,
         flags: &[],
         rule: owned.rule.map(Rule::as_str),
-        origin,
+        origin: source.origin,
         unmatched_domain: owned.unmatched_domain.as_deref(),
         updated_at,
         received_at: now,

@@ -1,5 +1,6 @@
 //! What comes in: mails, records and transcripts, taken in one transaction with everything they cause.
 
+mod calendars;
 mod entries;
 mod mails;
 mod records;
@@ -12,7 +13,8 @@ use utoipa::ToSchema;
 use crate::domain::record::Kind;
 use crate::ingest::record::Rejection;
 
-pub(super) use entries::put_entry;
+pub use calendars::{calendar, move_horizons};
+pub(super) use entries::{Source, put_entry};
 pub use mails::mails;
 pub use records::{add_us_domains, records};
 pub use transcripts::{Held, check_entry, transcripts};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::entries::{delete_entry, put_entry, remove_entry, take_entry};
+use super::entries::{Source, delete_entry, put_entry, remove_entry, take_entry};
 use super::version::{Standing, StoredVersion, standing};
 use super::{Outcome, Status};
 use crate::config::Config;
@@ -220,6 +220,7 @@ async fn derive_entries(workspace: WorkspaceId, tx: &mut Tx, kind: Kind, id: &st
     for past in record::versions(workspace, tx, kind, id).await? {
         versions.push(derive::Dated { at: past.at, record: read_record(kind, &past.body)? });
     }
+    let source = Source { given: true, origin: Some(&origin), version: None };
     let wanted = derive::entries(&versions);
     let mut before: HashMap<String, entry::Stored> =
         entry::of_origin(workspace, tx, &origin).await?.into_iter().map(|stored| (stored.entry.id.clone(), stored)).collect();
@@ -230,9 +231,9 @@ async fn derive_entries(workspace: WorkspaceId, tx: &mut Tx, kind: Kind, id: &st
             if new == stored.entry {
                 continue;
             }
-            put_entry(workspace, tx, &mut new, Some(&stored), Some(&origin), None, asked, config, now).await?;
+            put_entry(workspace, tx, &mut new, Some(&stored), source, asked, config, now).await?;
         } else {
-            put_entry(workspace, tx, &mut new, None, Some(&origin), None, asked, config, now).await?;
+            put_entry(workspace, tx, &mut new, None, source, asked, config, now).await?;
         }
     }
     for gone in before.into_values() {

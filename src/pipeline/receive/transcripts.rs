@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::entries::put_entry;
+use super::entries::{Source, put_entry};
 use super::{Outcome, Status};
 use crate::config::Config;
 use crate::domain::WorkspaceId;
@@ -87,7 +87,8 @@ async fn make(
     entry.duration_seconds = transcript.duration_seconds();
     entry.transcript = transcript.turns.clone();
     add_people(&mut entry, transcript);
-    let sequence = put_entry(workspace, tx, &mut entry, None, None, None, asked, config, now).await?;
+    let source = Source { given: held.account_id.is_some(), ..Source::default() };
+    let sequence = put_entry(workspace, tx, &mut entry, None, source, asked, config, now).await?;
     Ok(Outcome { unmatched: entry.account_id.is_none(), ..Outcome::of(Status::Added, Kind::Entry, &entry.id, Some(sequence)) })
 }
 
@@ -111,14 +112,12 @@ async fn attach(
     entry.duration_seconds = entry.duration_seconds.or(transcript.duration_seconds());
     entry.subject = entry.subject.or_else(|| transcript.title.clone());
     add_people(&mut entry, transcript);
-    let given = stored.rule.as_deref() == Some(crate::ingest::owner::Rule::Given.as_str());
-    people::recognise(workspace, tx, &mut entry, given).await?;
+    let source = Source::of(&stored);
+    people::recognise(workspace, tx, &mut entry, source.given).await?;
     if entry == stored.entry {
         return Ok(Outcome::of(Status::Unchanged, Kind::Entry, id, None));
     }
-    let origin = stored.origin.clone();
-    let version = Some((stored.updated_at, stored.content_hash.as_str()));
-    let sequence = put_entry(workspace, tx, &mut entry, Some(&stored), origin.as_deref(), version, asked, config, now).await?;
+    let sequence = put_entry(workspace, tx, &mut entry, Some(&stored), source, asked, config, now).await?;
     Ok(Outcome::of(Status::Updated, Kind::Entry, id, Some(sequence)))
 }
 

@@ -1,0 +1,16 @@
+-- Calendars, attachments, hidden text, near-duplicates, and conversations split by hand.
+
+-- The newest component of each calendar event: the series, and each occurrence that was moved or called off.
+CREATE TABLE calendar_event (
+    workspace_id BIGINT NOT NULL,
+    uid          TEXT NOT NULL,
+    recurrence   TEXT NOT NULL,             -- original time of the occurrence it replaces; empty for the series
+    sequence     BIGINT NOT NULL,           -- with stamp: orders versions
+    stamp        BIGINT NOT NULL,           -- seconds
+    cancelled    BIGINT NOT NULL,
+    account_id   TEXT,                      -- given with the import; otherwise the people decide
+    horizon      BIGINT,                   -- until when a series without end was followed; null when it is complete
+    ics          TEXT NOT NULL,             -- a calendar of this event alone
+    PRIMARY KEY (workspace_id, uid, recurrence)
+);
+CREATE INDEX calendar_event_by_horizon ON calendar_event (horizon) WHERE horizon IS NOT NULL;
