@@ -9,6 +9,7 @@ pub mod mailbox;
 pub mod owner;
 pub mod record;
 pub mod reply;
+pub mod table;
 pub mod text;
 pub mod thread;
 pub mod transcript;

@@ -16,5 +16,6 @@ mod records;
 mod search;
 mod stories;
 mod summary;
+mod tables;
 mod timeline;
 mod transcripts;
