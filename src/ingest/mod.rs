@@ -2,6 +2,8 @@
 
 pub mod automatic;
 pub mod calendar;
+pub mod card;
+pub mod chat;
 pub mod derive;
 pub mod email;
 pub mod html;

@@ -4,6 +4,7 @@
 
 mod app;
 mod calendars;
+mod chats;
 mod cli;
 mod emails;
 mod events;
