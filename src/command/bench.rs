@@ -19,8 +19,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Outcome;
-use super::files::{Intake, files};
-use super::import::{local, us_domains};
+use super::import::{Intake, files, local, us_domains};
 use super::progress::{Progress, peak_memory_mb};
 use super::show::number;
 
@@ -58,17 +57,17 @@ async fn open(data: &Path, config: &Config) -> anyhow::Result<(Service, Workspac
 
 async fn measure(data: &Path, paths: &[PathBuf], us: Vec<String>, config: Config) -> anyhow::Result<()> {
     let found = files(paths)?;
-    let intake = || Intake { files: found.iter().map(|(path, _)| path.clone()).collect(), source: None, discover_accounts: true };
+    let intake = |us: Vec<String>| Intake::of(found.clone(), us);
     let (service, workspace) = open(data, &config).await?;
     let started = Instant::now();
-    let first = local(&service, workspace, us, intake(), &Progress::new(0)).await?;
+    let first = local(&service, workspace, intake(us), &Progress::new(0)).await?;
     let first_took = started.elapsed();
     service.store.close().await;
     drop(service);
     row("import until searchable", &format!("{} items, {} rejected", number(first.items()), first.rejected), per_second(first.items(), first_took));
     let (service, workspace) = open(data, &config).await?;
     let started = Instant::now();
-    let again = local(&service, workspace, Vec::new(), intake(), &Progress::new(0)).await?;
+    let again = local(&service, workspace, intake(Vec::new()), &Progress::new(0)).await?;
     let again_took = started.elapsed();
     service.store.close().await;
     drop(service);
@@ -136,7 +135,7 @@ fn spread(mut taken: Vec<Duration>) -> String {
 }
 
 fn size(path: &Path) -> anyhow::Result<u64> {
-    let bytes = files(&[path.to_owned()])?.iter().map(|(_, size)| size).sum::<u64>();
+    let bytes = files(&[path.to_owned()])?.iter().map(|file| file.size).sum::<u64>();
     Ok(bytes / 1_000_000)
 }
 

@@ -6,7 +6,6 @@ mod bench;
 mod data;
 mod demo;
 mod eval;
-mod files;
 mod import;
 mod jobs;
 mod progress;
@@ -44,7 +43,7 @@ enum Command {
     Serve(serve::Options),
     /// Load the shipped demo customers into a data directory of their own and serve them
     Demo(demo::Options),
-    /// Take in files or folders: .eml, mbox, Maildir, .ndjson, each also .gz
+    /// Take in files or folders: mail, transcripts, calendars, tables, vCards, chats, records
     Import(import::Options),
     /// Search the whole history, like GET /v1/search
     Search(search::Options),

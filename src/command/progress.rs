@@ -24,9 +24,11 @@ impl Progress {
         Progress { bar, started: Instant::now() }
     }
 
-    pub fn items(&self, items: u64) {
+    /// How many things are in each state, and how fast they come.
+    pub fn states(&self, items: u64, states: &[(&str, u64)]) {
         let rate = items as f64 / self.started.elapsed().as_secs_f64().max(0.001);
-        self.bar.set_message(format!("{} items, {rate:.0}/s", number(items)));
+        let states: Vec<String> = states.iter().filter(|(_, count)| *count > 0).map(|(state, count)| format!("{state} {}", number(*count))).collect();
+        self.bar.set_message(format!("{} · {rate:.0}/s", states.join(" · ")));
     }
 }
 

@@ -117,6 +117,15 @@ pub fn parse(raw: &[u8], received_at: Timestamp) -> Result<Mail, String> {
     Ok(Mail { entry, spans, flags, automatic, message_id, references: references_of(&message), author, recipients })
 }
 
+/// When a mail says it was written, as far as its headers can be read; its beginning is enough.
+pub fn written_at(raw: &[u8]) -> Option<Timestamp> {
+    const HEADERS: usize = 64 * 1024;
+    let start = &raw[..raw.len().min(HEADERS)];
+    let headers = &start[..start.len() - after_headers(start).len()];
+    let headers = if headers.is_empty() { start } else { headers };
+    MessageParser::default().parse_headers(headers)?.date().and_then(usable)
+}
+
 /// The bytes of attachment `index`, with its name and type; the same numbering as the entry's list.
 pub fn attachment(raw: &[u8], index: usize) -> Option<(Attachment, Vec<u8>)> {
     if is_nested_without_end(raw) {

@@ -1,60 +1,35 @@
-//! Files that hold mail: what kind a file is, and the messages of an mbox one after the other.
+//! The messages of an mbox, one after the other.
 
 use std::io::{self, BufRead, Read};
 
 use super::email::MAX_MAIL;
+use super::format::is_header;
 
-/// What a file holds, told from its first bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    Mbox,
-    Email,
-    Records,
-    /// Recognised as nothing this reads.
-    Unknown,
+/// A message of an mbox, or why it could not be taken.
+#[derive(Debug, PartialEq, Eq)]
+pub struct MboxItem {
+    /// The line it starts on, counted from 1.
+    pub line: u64,
+    /// Its bytes in the file, with its "From " line: an mbox of this message alone.
+    pub place: std::ops::Range<u64>,
+    pub mail: Result<Vec<u8>, String>,
 }
-
-/// The format by content; `start` is the beginning of the (unpacked) file.
-pub fn format_of(start: &[u8]) -> Format {
-    let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
-    let first = text.iter().position(|b| !b.is_ascii_whitespace()).unwrap_or(text.len());
-    let text = &text[first..];
-    if text.starts_with(b"From ") {
-        return Format::Mbox;
-    }
-    if text.starts_with(b"{") || text.starts_with(b"[") {
-        return Format::Records;
-    }
-    let first_line = text.split(|&b| b == b'\n').next().unwrap_or_default();
-    if is_header(first_line) { Format::Email } else { Format::Unknown }
-}
-
-/// Whether packed with gzip, by its magic number.
-pub fn is_gzip(start: &[u8]) -> bool {
-    start.starts_with(&[0x1f, 0x8b])
-}
-
-fn is_header(line: &[u8]) -> bool {
-    match line.iter().position(|&b| b == b':') {
-        Some(0) | None => false,
-        Some(colon) => line[..colon].iter().all(|&b| b.is_ascii_graphic()),
-    }
-}
-
-/// A message of an mbox with the line it starts on, or why it could not be taken.
-pub type MboxItem = (u64, Result<Vec<u8>, String>);
 
 /// Splits an mbox as it is read; memory holds one message at a time.
 pub struct Mbox<R> {
     reader: R,
     line: u64,
+    /// Bytes read.
+    position: u64,
+    /// Where the message being read begins.
+    begin: u64,
     /// Whether a message has begun that is not yet handed out.
     started: bool,
 }
 
 impl<R: BufRead> Mbox<R> {
     pub fn new(reader: R) -> Mbox<R> {
-        Mbox { reader, line: 0, started: false }
+        Mbox { reader, line: 0, position: 0, begin: 0, started: false }
     }
 
     /// Reads to the next "From " line. A line counts as one when a blank line precedes it and a header follows.
@@ -69,13 +44,17 @@ impl<R: BufRead> Mbox<R> {
             line.clear();
             if self.reader.by_ref().take(MAX_MAIL as u64 + 1).read_until(b'\n', &mut line)? == 0 {
                 let unfinished = std::mem::take(&mut self.started);
-                return Ok(unfinished.then(|| (first_line, finish(message, size))));
+                let place = self.begin..self.position;
+                return Ok(unfinished.then(|| MboxItem { line: first_line, place, mail: finish(message, size) }));
             }
             self.line += 1;
+            let before = self.position;
+            self.position += line.len() as u64;
             if after_blank && line.starts_with(b"From ") && self.header_follows()? {
                 let ended = std::mem::replace(&mut self.started, true);
+                let begun = std::mem::replace(&mut self.begin, before);
                 if ended {
-                    return Ok(Some((first_line, finish(message, size))));
+                    return Ok(Some(MboxItem { line: first_line, place: begun..before, mail: finish(message, size) }));
                 }
                 continue;
             }
@@ -130,7 +109,12 @@ mod tests {
     use super::*;
 
     fn split(mbox: &str) -> Vec<(u64, String)> {
-        Mbox::new(mbox.as_bytes()).map(|item| item.map(|(line, raw)| (line, String::from_utf8(raw.unwrap()).unwrap())).unwrap()).collect()
+        let items: Vec<MboxItem> = Mbox::new(mbox.as_bytes()).map(Result::unwrap).collect();
+        for item in &items {
+            let alone = &mbox.as_bytes()[usize::try_from(item.place.start).unwrap()..usize::try_from(item.place.end).unwrap()];
+            assert_eq!(Mbox::new(alone).next().unwrap().unwrap().mail, item.mail, "a message can be read alone");
+        }
+        items.into_iter().map(|item| (item.line, String::from_utf8(item.mail.unwrap()).unwrap())).collect()
     }
 
     #[test]
@@ -140,20 +124,5 @@ mod tests {
         assert_eq!(messages[0].1, "Subject: 1\n\nFrom here on\nFrom the start\n");
         assert_eq!(messages[1], (7, "Subject: 2\n\nbye\n".to_owned()));
         assert_eq!(split(""), []);
-    }
-
-    #[test]
-    fn the_format_is_told_from_the_content() {
-        for (start, format) in [
-            ("From x Mon\n", Format::Mbox),
-            ("Return-Path: <a@b>\n", Format::Email),
-            ("\u{feff}{\"kind\":\"account\"}", Format::Records),
-            ("[{", Format::Records),
-            ("hello world\n", Format::Unknown),
-            ("", Format::Unknown),
-        ] {
-            assert_eq!(format_of(start.as_bytes()), format, "{start:?}");
-        }
-        assert!(is_gzip(&[0x1f, 0x8b, 8]));
     }
 }

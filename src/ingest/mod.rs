@@ -6,6 +6,7 @@ pub mod card;
 pub mod chat;
 pub mod derive;
 pub mod email;
+pub mod format;
 pub mod html;
 pub mod mailbox;
 pub mod owner;

@@ -85,6 +85,9 @@ async fn settle_one(workspace: WorkspaceId, tx: &mut Tx, number: i64, asked: &mu
             let addresses: Vec<&Address> = author.iter().chain(&recipients).collect();
             let parties = party::known(workspace, tx, &addresses).await?;
             let references = mail::references(workspace, tx, number).await?;
+            if stored.rule.as_deref() != Some(Rule::Given.as_str()) {
+                entry.account_id = None;
+            }
             place(workspace, tx, &mut entry, &references, &parties, author.as_ref(), &recipients).await?
         }
         None => {
@@ -141,7 +144,7 @@ pub struct Owned {
     pub unmatched_domain: Option<String>,
 }
 
-/// Sets side, type and account of a mail; `references` are the mails it answers, nearest first.
+/// Sets side, type and, unless it is given, account of a mail; `references` are the mails it answers, nearest first.
 pub async fn place(
     workspace: WorkspaceId,
     tx: &mut Tx,
@@ -157,6 +160,9 @@ pub async fn place(
     } else {
         (EntryType::EmailReceived, Some(Side::Customer), Some(Direction::Inbound))
     };
+    if entry.account_id.is_some() {
+        return Ok(Owned { rule: Some(Rule::Given), unmatched_domain: None });
+    }
     let mut owner = owner::owner(parties, author, recipients);
     if owner.is_none() && ours {
         owner = mail::answered_account(workspace, tx, references).await?.map(|account| (account, Rule::Thread));

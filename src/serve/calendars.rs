@@ -2,16 +2,17 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::App;
 use super::extract::{Body, Caller, Params};
+use super::files::Taken;
 use super::problem::Problem;
 use super::transcripts::LeftOut;
 use crate::ingest::calendar;
 use crate::pipeline::blocking;
-use crate::pipeline::receive::{self, Outcome};
+use crate::pipeline::receive;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -19,14 +20,6 @@ use crate::pipeline::receive::{self, Outcome};
 pub struct Wanted {
     /// Whose meetings these are; without one, the people invited decide.
     account: Option<String>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct Taken {
-    /// One for each meeting that was made, changed, called off or already there.
-    items: Vec<Outcome>,
-    /// Events that could not be read.
-    left_out: Vec<LeftOut>,
 }
 
 /// Takes an iCalendar file: series become meetings, updates and cancellations change them.

@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 use super::App;
 use super::extract::{Body, Caller, Params};
 use super::problem::Problem;
-use crate::pipeline::receive::{self, Origin, Outcome, Status};
+use crate::pipeline::receive::{self, Outcome, Owning, RawMail, Status};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -17,6 +17,8 @@ use crate::pipeline::receive::{self, Origin, Outcome, Status};
 pub struct Wanted {
     /// Name of the mailbox it was found in; kept as its provenance. Default `api`.
     source: Option<String>,
+    /// Whose mail it is; without one, the people on it decide.
+    account: Option<String>,
     /// Make an account of the sender's business domain if there is none.
     discover_accounts: Option<bool>,
 }
@@ -40,8 +42,9 @@ pub async fn post(
     if source.is_empty() || source.len() > 500 || source.chars().any(char::is_control) {
         return Err(Problem::bad_request("bad_parameter", "source is not 1 to 500 bytes without control characters"));
     }
-    let origin = Origin { source, discover_accounts: wanted.discover_accounts.unwrap_or(false) };
-    let mut outcomes = receive::mails(&app.service, caller.workspace, vec![body.into()], &origin).await?;
+    let owning = Owning { account_id: wanted.account, discover_accounts: wanted.discover_accounts.unwrap_or(false) };
+    let raw = RawMail { source, bytes: body.into() };
+    let mut outcomes = receive::mails(&app.service, caller.workspace, vec![raw], &owning).await?;
     let Some(outcome) = outcomes.pop() else { return Err(Problem::bad_request("bad_mail", "the mail is empty")) };
     match outcome.status {
         Status::Rejected => Err(Problem::bad_request("bad_mail", outcome.error.unwrap_or_default())),

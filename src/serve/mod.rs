@@ -8,6 +8,7 @@ mod emails;
 mod entries;
 mod events;
 mod extract;
+mod files;
 mod guard;
 mod health;
 mod jobs;
@@ -87,6 +88,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(transcripts::post))
         .routes(routes!(transcripts::patch))
         .routes(routes!(calendars::post))
+        .routes(routes!(files::table))
+        .routes(routes!(files::cards))
+        .routes(routes!(files::chat))
         .routes(routes!(settings::get))
         .routes(routes!(accounts::list))
         .routes(routes!(accounts::get))

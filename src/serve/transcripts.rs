@@ -33,7 +33,7 @@ pub struct Wanted {
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct Taken {
+pub struct TakenTranscript {
     #[serde(flatten)]
     outcome: Outcome,
     /// Cues that could not be taken.
@@ -50,7 +50,7 @@ pub struct LeftOut {
 #[utoipa::path(
     post, path = "/v1/transcripts", tag = "in", params(Wanted),
     request_body(content((String = "text/vtt"), (String = "application/x-subrip"), (String = "application/json"))),
-    responses((status = 201, body = Taken), (status = 200, body = Taken), (status = 400, body = Problem, content_type = "application/problem+json"),
+    responses((status = 201, body = TakenTranscript), (status = 200, body = TakenTranscript), (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json"), (status = 413, body = Problem, content_type = "application/problem+json")),
 )]
 pub async fn post(
@@ -58,7 +58,7 @@ pub async fn post(
     caller: Caller,
     Params(wanted): Params<Wanted>,
     Body(body): Body,
-) -> Result<(StatusCode, Json<Taken>), Problem> {
+) -> Result<(StatusCode, Json<TakenTranscript>), Problem> {
     let held = held(wanted)?;
     if let Some(id) = &held.entry_id {
         receive::check_entry(&app.service, caller.workspace, id).await?;
@@ -72,7 +72,7 @@ pub async fn post(
         Status::Added => StatusCode::CREATED,
         Status::Updated | Status::Unchanged => StatusCode::OK,
     };
-    Ok((status, Json(Taken { outcome, left_out })))
+    Ok((status, Json(TakenTranscript { outcome, left_out })))
 }
 
 fn held(wanted: Wanted) -> Result<Held, Problem> {
@@ -88,7 +88,14 @@ fn held(wanted: Wanted) -> Result<Held, Problem> {
             return refuse(format!("{name} is not 1 to 200 bytes without control characters"));
         }
     }
-    Ok(Held { entry_id: wanted.entry, account_id: wanted.account, r#type: wanted.r#type, occurred_at: wanted.occurred_at, title: wanted.title })
+    Ok(Held {
+        entry_id: wanted.entry,
+        account_id: wanted.account,
+        r#type: wanted.r#type,
+        occurred_at: wanted.occurred_at,
+        title: wanted.title,
+        ..Held::default()
+    })
 }
 
 /// Renames speakers and replaces misheard words; what rests on the transcript is made again.

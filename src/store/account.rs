@@ -62,6 +62,14 @@ pub async fn set_known(workspace: WorkspaceId, tx: &mut Tx, account_id: &str, na
 }
 
 /// The account with this id, if its record has arrived.
+/// The id of the known account with this name, whatever its case; of several the first.
+pub async fn id_by_name(workspace: WorkspaceId, tx: &mut Tx, name: &str) -> Result<Option<String>> {
+    let row: Option<(String,)> = on!(tx, c => sqlx::query_as(
+        "SELECT account_id FROM account WHERE workspace_id = $1 AND known = 1 AND name_key = $2 ORDER BY account_id LIMIT 1")
+        .bind(workspace.0).bind(name.to_lowercase()).fetch_optional(c).await?);
+    Ok(row.map(|(id,)| id))
+}
+
 pub async fn find(workspace: WorkspaceId, tx: &mut Tx, account_id: &str) -> Result<Option<Row>> {
     let row: Option<Raw> = on!(tx, c => sqlx::query_as(
         "SELECT number, account_id, name, last_activity_at FROM account WHERE workspace_id = $1 AND account_id = $2 AND known = 1")

@@ -6,7 +6,7 @@ mod plan;
 mod rows;
 
 pub use plan::{Mapping, Plan, plan};
-pub use rows::{Company, Draft, drafts};
+pub use rows::{Company, Draft, drafts, slug};
 
 use super::text;
 
@@ -24,6 +24,18 @@ pub struct Table {
     pub rows: Vec<(u64, Vec<String>)>,
     /// Rows that could not be read: the line, and why.
     pub refused: Vec<(u64, String)>,
+}
+
+/// The records of a table's rows, and why other rows make none.
+///
+/// # Errors
+/// When the table cannot be read, or its columns are not understood.
+pub fn read_drafts(bytes: &[u8], mapping: Option<&Mapping>) -> Result<Vec<Result<Draft, (u64, String)>>, String> {
+    let table = read(bytes)?;
+    let plan = plan(&table.header, mapping)?;
+    let mut drafts = drafts(&table, &plan);
+    drafts.extend(table.refused.into_iter().map(Err));
+    Ok(drafts)
 }
 
 /// Whether the beginning of a file looks like a table: a first line of several cells.

@@ -537,7 +537,7 @@ fn made_id(known_by: &str) -> String {
 }
 
 /// An id from a company's name.
-pub(super) fn slug(name: &str) -> String {
+pub fn slug(name: &str) -> String {
     let slug: String = name.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
     slug.split_whitespace().collect::<Vec<_>>().join("-").chars().take(60).collect()
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::records::take;
-use super::{Origin, Outcome, Status};
+use super::{Outcome, Owning, RawMail, Status};
 use crate::config::Config;
 use crate::domain::entry::{Entry, Flag};
 use crate::domain::record::{Account, Change as RecordChange, Kind, Record, Version};
@@ -26,6 +26,7 @@ enum Item {
     Seen {
         number: i64,
         hash: String,
+        source: String,
         here: bool,
     },
     New(Parsed),
@@ -34,7 +35,7 @@ enum Item {
 
 struct Parsed {
     hash: String,
-    raw: Vec<u8>,
+    raw: RawMail,
     mail: Box<Mail>,
 }
 
@@ -42,17 +43,16 @@ struct Parsed {
 ///
 /// # Errors
 /// When the store fails; then nothing was taken.
-pub async fn mails(service: &Service, workspace: WorkspaceId, raws: Vec<Vec<u8>>, origin: &Origin) -> PipelineResult<Vec<Outcome>> {
+pub async fn mails(service: &Service, workspace: WorkspaceId, raws: Vec<RawMail>, owning: &Owning) -> PipelineResult<Vec<Outcome>> {
     let now = service.clock.now();
-    let (hashes, raws) = blocking(move || (raws.iter().map(|raw| raw_hash(raw)).collect::<Vec<_>>(), raws)).await?;
+    let (hashes, raws) = blocking(move || (raws.iter().map(|raw| raw_hash(&raw.bytes)).collect::<Vec<_>>(), raws)).await?;
     let mut tx = service.store.read().await?;
-    let mut known = mail::numbers_by_hash(workspace, &mut tx, &hashes).await?;
+    let known = mail::numbers_by_hash(workspace, &mut tx, &hashes).await?;
     drop(tx);
-    let source = origin.source.clone();
     let items = blocking(move || {
-        let read = |(raw, hash): (Vec<u8>, String)| match known.remove(&hash) {
-            Some((number, sources)) => Item::Seen { number, hash, here: sources.contains(&source) },
-            None => match email::parse(&raw, now) {
+        let read = |(raw, hash): (RawMail, String)| match known.get(&hash).cloned() {
+            Some((number, sources)) => Item::Seen { number, hash, here: sources.contains(&raw.source), source: raw.source },
+            None => match email::parse(&raw.bytes, now) {
                 Ok(mail) => Item::New(Parsed { hash, mail: Box::new(mail), raw }),
                 Err(reason) => Item::Refused(reason),
             },
@@ -64,16 +64,16 @@ pub async fn mails(service: &Service, workspace: WorkspaceId, raws: Vec<Vec<u8>>
     if items.iter().all(|item| matches!(item, Item::Seen { here: true, .. } | Item::Refused(_))) {
         return Ok(items.into_iter().map(|item| if let Item::Refused(reason) = item { mail_rejected(reason) } else { mail_unchanged() }).collect());
     }
-    let (config, origin) = (service.config.clone(), origin.clone());
+    let (config, owning) = (service.config.clone(), owning.clone());
     let outcomes = service.store.write(move |tx| {
         Box::pin(async move {
-            let mut batch = Batch::open(workspace, tx, &items, &origin, &config, now).await?;
+            let mut batch = Batch::open(workspace, tx, &items, &owning, &config, now).await?;
             let mut outcomes = Vec::with_capacity(items.len());
             for item in items {
                 outcomes.push(match item {
                     Item::New(parsed) => batch.take(tx, parsed).await?,
-                    Item::Seen { number, hash, .. } => {
-                        mail::add_provenance(workspace, tx, number, &origin.source, &hash, now).await?;
+                    Item::Seen { number, hash, source, .. } => {
+                        mail::add_provenance(workspace, tx, number, &source, &hash, now).await?;
                         mail_unchanged()
                     }
                     Item::Refused(reason) => mail_rejected(reason),
@@ -105,14 +105,14 @@ struct Batch<'a> {
     present: HashMap<String, i64>,
     /// Mails that were deleted: they do not come back.
     deleted: HashSet<String>,
-    origin: &'a Origin,
+    owning: &'a Owning,
     config: &'a Config,
     asked: Asked,
     now: Timestamp,
 }
 
 impl<'a> Batch<'a> {
-    async fn open(workspace: WorkspaceId, tx: &mut Tx, items: &[Item], origin: &'a Origin, config: &'a Config, now: Timestamp) -> Result<Batch<'a>> {
+    async fn open(workspace: WorkspaceId, tx: &mut Tx, items: &[Item], owning: &'a Owning, config: &'a Config, now: Timestamp) -> Result<Batch<'a>> {
         let mails: Vec<&Mail> = items.iter().filter_map(|item| if let Item::New(parsed) = item { Some(&*parsed.mail) } else { None }).collect();
         let ids: Vec<&str> = mails.iter().map(|mail| mail.entry.id.as_str()).collect();
         let present = entry::numbers_of(workspace, tx, &ids).await?;
@@ -130,7 +130,7 @@ impl<'a> Batch<'a> {
         if parties.us_domains.is_empty() {
             parties.us_domains = workspaces::us_domains(workspace, tx).await?;
         }
-        Ok(Batch { workspace, parties, present, deleted, origin, config, asked: Asked::default(), now })
+        Ok(Batch { workspace, parties, present, deleted, owning, config, asked: Asked::default(), now })
     }
 
     async fn take(&mut self, tx: &mut Tx, parsed: Parsed) -> Result<Outcome> {
@@ -138,17 +138,18 @@ impl<'a> Batch<'a> {
         let mail = *parsed.mail;
         let id = mail.entry.id.clone();
         if let Some(&number) = self.present.get(&id) {
-            mail::add_provenance(workspace, tx, number, &self.origin.source, &parsed.hash, now).await?;
+            mail::add_provenance(workspace, tx, number, &parsed.raw.source, &parsed.hash, now).await?;
             return Ok(Outcome::of(Status::Unchanged, Kind::Entry, &id, None));
         }
         if self.deleted.contains(&id) {
             return Ok(Outcome::of(Status::Unchanged, Kind::Entry, &id, None));
         }
-        if self.origin.discover_accounts {
+        if self.owning.discover_accounts {
             self.discover(tx, &mail).await?;
         }
 
         let mut entry = mail.entry;
+        entry.account_id = self.owning.account_id.clone();
         let owned = join::place(workspace, tx, &mut entry, &mail.references, &self.parties, mail.author.as_ref(), &mail.recipients).await?;
         let change = NewChange { what: "entry", id: &id, number: None, account_id: entry.account_id.as_deref(), action: Action::Added };
         let number = change::append(workspace, tx, change, now).await?;
@@ -164,10 +165,10 @@ impl<'a> Batch<'a> {
             author: mail.author.as_ref().map(Address::as_str),
             automatic: mail.automatic.map(|a| a.as_str()),
             references: &mail.references,
-            raw: &parsed.raw,
+            raw: &parsed.raw.bytes,
         };
         mail::insert(workspace, tx, &new).await?;
-        mail::add_provenance(workspace, tx, number, &self.origin.source, &parsed.hash, now).await?;
+        mail::add_provenance(workspace, tx, number, &parsed.raw.source, &parsed.hash, now).await?;
 
         let own_id = mail.message_id.as_deref().unwrap_or(&id);
         let named: Vec<(&str, String)> =

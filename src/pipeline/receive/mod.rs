@@ -1,6 +1,8 @@
 //! What comes in: mails, records and transcripts, taken in one transaction with everything they cause.
 
 mod calendars;
+mod chats;
+mod drafts;
 mod entries;
 mod mails;
 mod records;
@@ -14,6 +16,8 @@ use crate::domain::record::Kind;
 use crate::ingest::record::Rejection;
 
 pub use calendars::{calendar, move_horizons};
+pub use chats::chat;
+pub use drafts::drafts;
 pub(super) use entries::{Source, put_entry};
 pub use mails::mails;
 pub use records::{add_us_domains, records};
@@ -47,11 +51,19 @@ impl Outcome {
     }
 }
 
-/// Where mails come from.
+/// A mail as it was found.
 #[derive(Debug, Clone)]
-pub struct Origin {
+pub struct RawMail {
     /// Name of the mailbox or file: the provenance of what is found there.
     pub source: String,
+    pub bytes: Vec<u8>,
+}
+
+/// Whose mails these are.
+#[derive(Debug, Clone, Default)]
+pub struct Owning {
+    /// Given with the mails; otherwise the people on them decide.
+    pub account_id: Option<String>,
     /// Make an account for each business domain met.
     pub discover_accounts: bool,
 }

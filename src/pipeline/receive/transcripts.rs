@@ -27,6 +27,9 @@ pub struct Held {
     pub occurred_at: Option<Timestamp>,
     /// Stands in when the file has no title.
     pub title: Option<String>,
+    /// What identifies it where its words do not: a chat that may go on.
+    pub id: Option<String>,
+    pub channel: Option<String>,
 }
 
 /// Takes transcripts, all in one transaction; the same one again changes nothing.
@@ -75,14 +78,23 @@ async fn make(
     let Some(occurred_at) = held.occurred_at.or(transcript.occurred_at) else {
         return Ok(rejected(None, "the transcript does not say when it was held: give occurred_at (--occurred-at 2026-03-12T09:00:00Z)"));
     };
-    let id = transcript.id(occurred_at);
-    let known = entry::number(workspace, tx, &id).await?.is_some() || !record::deleted(workspace, tx, Kind::Entry, &[&id]).await?.is_empty();
-    if known {
+    let id = held.id.clone().unwrap_or_else(|| transcript.id(occurred_at));
+    if let Some(stored) = entry::find(workspace, tx, &id).await? {
+        // A chat goes on; what was exported earlier says nothing new.
+        let longer = held.id.is_some() && transcript.turns.len() > stored.entry.transcript.len();
+        return if longer {
+            replace(workspace, tx, transcript, stored, asked, config, now).await
+        } else {
+            Ok(Outcome::of(Status::Unchanged, Kind::Entry, &id, None))
+        };
+    }
+    if !record::deleted(workspace, tx, Kind::Entry, &[&id]).await?.is_empty() {
         return Ok(Outcome::of(Status::Unchanged, Kind::Entry, &id, None));
     }
     let kind = held.r#type.unwrap_or(if transcript.speakers() > 2 { EntryType::Meeting } else { EntryType::Call });
     let mut entry = Entry::new(id, kind, occurred_at);
     entry.account_id = held.account_id.clone();
+    entry.channel = held.channel.clone();
     entry.subject = transcript.title.clone().or_else(|| held.title.clone());
     entry.duration_seconds = transcript.duration_seconds();
     entry.transcript = transcript.turns.clone();
@@ -107,18 +119,31 @@ async fn attach(
     if !matches!(stored.entry.r#type, EntryType::Call | EntryType::Meeting) {
         return Ok(rejected(Some(id), &format!("entry {id:?} is a {}; a transcript belongs to a call or a meeting", stored.entry.r#type)));
     }
+    replace(workspace, tx, transcript, stored, asked, config, now).await
+}
+
+async fn replace(
+    workspace: WorkspaceId,
+    tx: &mut Tx,
+    transcript: &Transcript,
+    stored: entry::Stored,
+    asked: &mut Asked,
+    config: &Config,
+    now: Timestamp,
+) -> Result<Outcome> {
+    let id = stored.entry.id.clone();
     let mut entry = stored.entry.clone();
     entry.transcript = transcript.turns.clone();
-    entry.duration_seconds = entry.duration_seconds.or(transcript.duration_seconds());
+    entry.duration_seconds = entry.duration_seconds.max(transcript.duration_seconds());
     entry.subject = entry.subject.or_else(|| transcript.title.clone());
     add_people(&mut entry, transcript);
     let source = Source::of(&stored);
     people::recognise(workspace, tx, &mut entry, source.given).await?;
     if entry == stored.entry {
-        return Ok(Outcome::of(Status::Unchanged, Kind::Entry, id, None));
+        return Ok(Outcome::of(Status::Unchanged, Kind::Entry, &id, None));
     }
     let sequence = put_entry(workspace, tx, &mut entry, Some(&stored), source, asked, config, now).await?;
-    Ok(Outcome::of(Status::Updated, Kind::Entry, id, Some(sequence)))
+    Ok(Outcome::of(Status::Updated, Kind::Entry, &id, Some(sequence)))
 }
 
 /// Names the people whom the file lists and the entry does not.

@@ -1,0 +1,138 @@
+//! Into the store of this process.
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+use futures_util::stream::{self, StreamExt};
+use rapport::domain::WorkspaceId;
+use rapport::ingest::table::{self, Draft};
+use rapport::ingest::{calendar, card, chat, record, transcript};
+use rapport::pipeline::receive::{self, Outcome, Owning, RawMail, Status};
+use rapport::pipeline::{Service, work};
+use rapport::store::{change, entry};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::read::{At, Piece, Whole, read};
+use super::{Intake, Taken, Totals};
+use crate::command::progress::Progress;
+
+/// Takes everything in, waits until all of it is joined to its accounts, summarized and searchable.
+pub async fn local(service: &Service, workspace: WorkspaceId, mut intake: Intake, progress: &Progress) -> anyhow::Result<Totals> {
+    let stop = CancellationToken::new();
+    let follower = service.index.follow(service.store.clone(), stop.clone())?;
+    let mut tx = service.store.read().await?;
+    let before = change::last(&mut tx).await?;
+    drop(tx);
+    if !intake.us.is_empty() {
+        receive::add_us_domains(service, workspace, std::mem::take(&mut intake.us)).await?;
+    }
+    let pieces = read(std::mem::take(&mut intake.sources), intake.mailbox.clone(), progress.clone());
+    // Two batches at a time: one is parsed while the other is stored. All but mails take turns, as their order counts.
+    let turn = Mutex::new(());
+    let taken = stream::unfold(pieces, |mut pieces| async { pieces.recv().await.map(|piece| (piece, pieces)) })
+        .map(|piece| take(service, workspace, &intake, &turn, piece))
+        .buffered(2);
+    let mut taken = std::pin::pin!(taken);
+    let mut totals = Totals::default();
+    while let Some(outcomes) = taken.next().await {
+        totals.count(outcomes?, progress);
+    }
+    progress.bar.set_message("joining accounts and writing summaries");
+    work::drain(service).await?;
+    let last = *service.store.committed().borrow();
+    while service.index.wait_for(last, Duration::from_secs(1)).await < last {
+        if follower.is_finished() {
+            return Err(anyhow!("the search index stopped; `rapport reindex` builds it again"));
+        }
+    }
+    let mut tx = service.store.read().await?;
+    totals.unmatched = entry::unmatched_after(workspace, &mut tx, before).await?.unsigned_abs();
+    drop(tx);
+    stop.cancel();
+    let _ = tokio::task::spawn_blocking(move || follower.join()).await;
+    Ok(totals)
+}
+
+async fn take(service: &Service, workspace: WorkspaceId, intake: &Intake, turn: &Mutex<()>, piece: Piece) -> anyhow::Result<Taken> {
+    match piece {
+        Piece::Rejected(at, reason) => Ok(vec![(at, Status::Rejected, Some(reason))]),
+        Piece::Mails { items } => {
+            let (places, raws): (Vec<At>, Vec<RawMail>) = items.into_iter().unzip();
+            let owning = Owning { account_id: intake.account_id.clone(), discover_accounts: intake.discover_accounts };
+            let outcomes = receive::mails(service, workspace, raws, &owning).await?;
+            Ok(places.into_iter().zip(outcomes).map(|(at, outcome)| (at, outcome.status, outcome.error)).collect())
+        }
+        Piece::Records { items } => {
+            let _turn = turn.lock().await;
+            let (places, lines): (Vec<At>, Vec<String>) = items.into_iter().unzip();
+            let versions = tokio::task::spawn_blocking(move || lines.iter().map(|line| record::read(line)).collect()).await?;
+            let outcomes = receive::records(service, workspace, versions).await?;
+            Ok(places.into_iter().zip(outcomes).map(|(at, outcome)| (at, outcome.status, outcome.error)).collect())
+        }
+        Piece::File { at, what, bytes } => {
+            let _turn = turn.lock().await;
+            match file(service, workspace, intake, &at, what, bytes).await? {
+                Ok(taken) => Ok(taken),
+                Err(reason) => Ok(vec![(at, Status::Rejected, Some(reason))]),
+            }
+        }
+    }
+}
+
+/// A file that is taken as a whole; the inner error says why nothing of it could be.
+async fn file(
+    service: &Service,
+    workspace: WorkspaceId,
+    intake: &Intake,
+    at: &At,
+    what: Whole,
+    bytes: Vec<u8>,
+) -> anyhow::Result<Result<Taken, String>> {
+    let place = |line: Option<u64>| At { line, ..at.clone() };
+    let refused =
+        |left: Vec<(Option<u64>, String)>| left.into_iter().map(|(line, reason)| (place(line), Status::Rejected, Some(reason))).collect::<Taken>();
+    let told = |outcomes: Vec<Outcome>| outcomes.into_iter().map(|o| (at.clone(), o.status, o.error)).collect::<Taken>();
+    let account_id = intake.account_id.clone();
+    Ok(match what {
+        Whole::Transcript => match tokio::task::spawn_blocking(move || transcript::read(&bytes)).await? {
+            Ok(read) => {
+                let held = intake.held(&read.transcript, at);
+                let mut taken = told(receive::transcripts(service, workspace, vec![(read.transcript, held)]).await?);
+                taken.extend(refused(read.refused));
+                Ok(taken)
+            }
+            Err(reason) => Err(reason),
+        },
+        Whole::Calendar => match tokio::task::spawn_blocking(move || calendar::read(&bytes)).await? {
+            Ok(read) => {
+                let mut taken = told(receive::calendar(service, workspace, read.components, account_id).await?);
+                taken.extend(refused(read.refused));
+                Ok(taken)
+            }
+            Err(reason) => Err(reason),
+        },
+        Whole::Chat => match tokio::task::spawn_blocking(move || chat::read(&bytes)).await? {
+            Ok(conversations) => Ok(told(receive::chat(service, workspace, conversations, account_id).await?)),
+            Err(reason) => Err(reason),
+        },
+        Whole::Table | Whole::Cards => {
+            let mapping = intake.mapping.clone();
+            let read =
+                tokio::task::spawn_blocking(
+                    move || if what == Whole::Cards { card::drafts(&bytes) } else { table::read_drafts(&bytes, mapping.as_ref()) },
+                );
+            match read.await? {
+                Ok(drafts) => {
+                    let (drafts, left): (Vec<_>, Vec<_>) = drafts.into_iter().partition(Result::is_ok);
+                    let drafts: Vec<Draft> = drafts.into_iter().flatten().collect();
+                    let outcomes = receive::drafts(service, workspace, drafts).await?;
+                    let mut taken: Taken = outcomes.into_iter().map(|(line, o)| (place(Some(line)), o.status, o.error)).collect();
+                    taken.extend(refused(left.into_iter().filter_map(Result::err).map(|(line, reason)| (Some(line), reason)).collect()));
+                    Ok(taken)
+                }
+                Err(reason) => Err(reason),
+            }
+        }
+    })
+}
