@@ -126,12 +126,12 @@ impl Reader<'_> {
         let at = At { file: file.clone(), line: None };
         if format == Format::Mbox {
             return match packed {
-                Packed::Not => self.mailbox(opened, file, progress),
+                Packed::Not => self.mailbox(opened, true, file, progress),
                 Packed::Gzip => {
                     // Unpacked beside the system's temporary files, to be read from its end; gone when it is closed.
                     let mut unpacked = tempfile::tempfile()?;
                     let copied = std::io::copy(&mut Unpacked::new(opened, size), &mut unpacked);
-                    self.mailbox(unpacked, file, progress)?;
+                    self.mailbox(unpacked, copied.is_ok(), file, progress)?;
                     copied?;
                     progress.bar.set_position(progress.bar.position().max(size));
                     Ok(())
@@ -178,7 +178,7 @@ impl Reader<'_> {
     }
 
     /// A mailbox, newest mail first: one pass finds where each begins and when it was written, a second takes them.
-    fn mailbox(&mut self, mut opened: File, file: &Arc<str>, progress: &Progress) -> Result<(), Stopped> {
+    fn mailbox(&mut self, mut opened: File, complete: bool, file: &Arc<str>, progress: &Progress) -> Result<(), Stopped> {
         struct Place {
             bytes: Range<u64>,
             line: u64,
@@ -192,6 +192,10 @@ impl Reader<'_> {
                 Ok(raw) => places.push(Place { bytes: item.place, line: item.line, written: email::written_at(&raw) }),
                 Err(reason) => self.reject(At { file: file.clone(), line: Some(item.line) }, reason)?,
             }
+        }
+        if !complete {
+            // The last mail breaks off: half of it would pass for the whole.
+            places.pop();
         }
         places.sort_by(|a, b| b.written.cmp(&a.written).then(a.line.cmp(&b.line)));
         let mut bytes = Vec::new();
