@@ -453,10 +453,7 @@ fn text_of(component: &ICalendarComponent, property: &ICalendarProperty) -> Opti
 
 /// The agenda as a person wrote it: HTML as text, without the block that meeting tools append.
 fn readable(text: &str) -> String {
-    static TAGS: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
-        regex::Regex::new(r"(?i)<(br|p|div|ul|ol|li|html|body|span|b|i|a|table)\b[^<>]*>").expect("the pattern is a constant")
-    });
-    let text = if TAGS.is_match(text) { html::to_text(&text.replace('\n', "<br>")) } else { text.to_owned() };
+    let text = if html::is_html(text) { html::to_text(&text.replace('\n', "<br>")) } else { text.to_owned() };
     let lines: Vec<&str> = text.lines().collect();
     let ruled = |at: usize| lines[at].trim().len() >= 20 && lines[at].trim().chars().all(|c| matches!(c, '_' | '.' | '─'));
     let tool = |at: usize| {

@@ -8,7 +8,7 @@ use super::cells::{self, DayOrder};
 use super::plan::{Plan, normal};
 use crate::domain::Address;
 use crate::domain::record::Kind;
-use crate::ingest::owner;
+use crate::ingest::{html, owner};
 
 /// A company as far as a row tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -320,7 +320,7 @@ impl Row<'_> {
         }
         let mut record = self.start(Kind::Ticket, Some(id));
         put(&mut record, "subject", subject);
-        put(&mut record, "body", self.text("body").map(str::to_owned));
+        put(&mut record, "body", self.text("body").map(readable));
         put(&mut record, "status", self.text("status").map(ticket_status));
         put(&mut record, "priority", self.text("priority").and_then(priority));
         put(&mut record, "escalated", self.text("escalated").and_then(cells::flag));
@@ -352,7 +352,7 @@ impl Row<'_> {
         };
         let is = |words: &[&str]| words.iter().any(|word| said.contains(word));
         let subject = self.short("subject");
-        let body = self.text("body").map(str::to_owned);
+        let body = self.text("body").map(readable);
         let mut occurred_at = self.text("~date").and_then(|cell| cells::moment(cell, self.order));
         if let (Some(day), Some(time)) = (occurred_at, self.text("~time").and_then(cells::clock)) {
             occurred_at =
@@ -453,6 +453,11 @@ fn put<T: serde::Serialize>(record: &mut Map<String, Value>, field: &str, value:
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Notes of a CRM may be HTML.
+fn readable(cell: &str) -> String {
+    if html::is_html(cell) { html::to_text(cell) } else { cell.to_owned() }
 }
 
 /// `Whitfield, Dana` is Dana Whitfield.

@@ -1,4 +1,13 @@
-//! HTML mail to text: what a reader would see, without scripts, styles or layout.
+//! HTML mail to text: what a reader would see, without scripts, styles or layout. Words that nobody sees are told apart.
+
+mod hidden;
+mod style;
+
+use std::sync::LazyLock;
+
+use html2text::render::TextDecorator;
+use regex::Regex;
+use scraper::Html;
 
 /// Longer HTML is cut before it is taken apart; the raw mail keeps all of it.
 pub const MAX_HTML: usize = 512 * 1024;
@@ -9,13 +18,39 @@ const MAX_DEPTH: usize = 200;
 /// Wide enough that no paragraph is wrapped.
 const WIDTH: usize = 100_000;
 
-/// The text of an HTML document. Never fails: what cannot be laid out is stripped of its tags.
-pub fn to_text(html: &str) -> String {
+/// An HTML document as its reader sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shown {
+    pub text: String,
+    /// Words that stand in it and are not seen.
+    pub hidden: Vec<String>,
+}
+
+/// What a reader sees of an HTML document, and what not. Never fails: what cannot be laid out is stripped of its tags.
+pub fn read(html: &str) -> Shown {
     let html = cut(html, MAX_HTML);
     if depth(html) > MAX_DEPTH {
-        return strip_tags(html);
+        return Shown { text: strip_tags(html), hidden: Vec::new() };
     }
-    let laid_out = html2text::config::plain_no_decorate()
+    let mut document = Html::parse_document(html);
+    let hidden = hidden::take_out(&mut document);
+    Shown { text: lay_out(&document.html()), hidden }
+}
+
+/// The text of an HTML document as its reader sees it.
+pub fn to_text(html: &str) -> String {
+    read(html).text
+}
+
+/// Whether a text that may be either is HTML.
+pub fn is_html(text: &str) -> bool {
+    static TAGS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?i)<(br|p|div|ul|ol|li|html|body|span|b|i|a|table)(\s[^<>]*)?/?>").expect("the pattern is a constant"));
+    TAGS.is_match(text)
+}
+
+fn lay_out(html: &str) -> String {
+    let laid_out = html2text::config::with_decorator(Plain)
         .no_table_borders()
         .no_link_wrapping()
         .allow_width_overflow()
@@ -24,6 +59,68 @@ pub fn to_text(html: &str) -> String {
     match laid_out {
         Ok(text) => tidy(&text),
         Err(_) => strip_tags(html),
+    }
+}
+
+/// Words as they are: only lists and quotes keep their marks.
+#[derive(Debug, Clone, Copy)]
+struct Plain;
+
+impl TextDecorator for Plain {
+    type Annotation = ();
+
+    fn decorate_link_start(&mut self, _: &str) -> (String, ()) {
+        (String::new(), ())
+    }
+    fn decorate_link_end(&mut self) -> String {
+        String::new()
+    }
+    fn decorate_em_start(&self) -> (String, ()) {
+        (String::new(), ())
+    }
+    fn decorate_em_end(&self) -> String {
+        String::new()
+    }
+    fn decorate_strong_start(&self) -> (String, ()) {
+        (String::new(), ())
+    }
+    fn decorate_strong_end(&self) -> String {
+        String::new()
+    }
+    fn decorate_strikeout_start(&self) -> (String, ()) {
+        (String::new(), ())
+    }
+    fn decorate_strikeout_end(&self) -> String {
+        String::new()
+    }
+    fn decorate_code_start(&self) -> (String, ()) {
+        (String::new(), ())
+    }
+    fn decorate_code_end(&self) -> String {
+        String::new()
+    }
+    fn decorate_preformat_first(&self) {}
+    fn decorate_preformat_cont(&self) {}
+    fn decorate_image(&mut self, _: &str, _: &str) -> (String, ()) {
+        (String::new(), ())
+    }
+    fn header_prefix(&self, _: usize) -> String {
+        String::new()
+    }
+    fn quote_prefix(&self) -> String {
+        "> ".to_owned()
+    }
+    fn unordered_item_prefix(&self) -> String {
+        "* ".to_owned()
+    }
+    fn ordered_item_prefix(&self, i: i64) -> String {
+        format!("{i}. ")
+    }
+    fn make_subblock_decorator(&self) -> Plain {
+        Plain
+    }
+    fn finalise(&mut self, _: Vec<String>) -> Vec<html2text::render::TaggedLine<()>> {
+        Vec::new()
     }
 }
 
