@@ -14,3 +14,6 @@ CREATE TABLE calendar_event (
     PRIMARY KEY (workspace_id, uid, recurrence)
 );
 CREATE INDEX calendar_event_by_horizon ON calendar_event (horizon) WHERE horizon IS NOT NULL;
+
+-- Words that stand in a mail and that its reader does not see: JSON list.
+ALTER TABLE mail ADD COLUMN hidden TEXT NOT NULL DEFAULT '[]';

@@ -71,9 +71,30 @@ words! {
         FromTheFuture = "from_the_future",
         /// Another mail with the same Message-ID and other content is kept beside it.
         MessageIdReused = "message_id_reused",
+        /// It holds words that its reader does not see; they are listed, and do not count as said.
+        HiddenText = "hidden_text",
         /// The text was longer than the limit; the raw mail holds all of it.
         Shortened = "shortened",
     }
+}
+
+words! {
+    /// How words were hidden from the reader of a mail.
+    HiddenBy {
+        /// Characters without width, or shown in reverse.
+        Characters = "characters",
+        /// HTML that is not displayed, too small, off the page, or in the colour of its background.
+        Style = "style",
+        /// A plain version that says something else than the HTML.
+        Alternative = "alternative",
+    }
+}
+
+/// Words that stand in a mail and that its reader does not see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Hidden {
+    pub by: HiddenBy,
+    pub text: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -11,6 +11,8 @@ words! {
         Signature = "signature",
         Footer = "footer",
         Automatic = "automatic",
+        /// Characters that nobody sees.
+        Hidden = "hidden",
     }
 }
 

@@ -43,7 +43,12 @@ impl Document {
             files: String::new(),
         };
         for (span, text) in slices(&entry.body, spans) {
-            line(if span.kind == SpanKind::New { &mut document.new } else { &mut document.other }, text);
+            match span.kind {
+                SpanKind::New => line(&mut document.new, text),
+                // What nobody sees was not said, and is not found.
+                SpanKind::Hidden => {}
+                SpanKind::Quoted | SpanKind::Signature | SpanKind::Footer | SpanKind::Automatic => line(&mut document.other, text),
+            }
         }
         for segment in &entry.transcript {
             line(&mut document.new, &segment.text);

@@ -4,6 +4,7 @@ pub mod automatic;
 pub mod calendar;
 pub mod card;
 pub mod chat;
+pub mod concealed;
 pub mod derive;
 pub mod email;
 pub mod format;

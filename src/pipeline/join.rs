@@ -78,9 +78,9 @@ pub async fn settle(workspace: WorkspaceId, tx: &mut Tx, number: i64, asked: &mu
 async fn settle_one(workspace: WorkspaceId, tx: &mut Tx, number: i64, asked: &mut Asked, config: &Config, now: Timestamp) -> Result<bool> {
     let Some(stored) = entry::by_numbers(workspace, tx, &[number]).await?.pop() else { return Ok(false) };
     let mut entry = stored.entry.clone();
-    let owned = match mail::author(workspace, tx, number).await? {
-        Some((author, _)) => {
-            let author = author.as_deref().and_then(Address::parse);
+    let owned = match mail::about(workspace, tx, number).await? {
+        Some(about) => {
+            let author = about.author.as_deref().and_then(Address::parse);
             let recipients = recipients(&entry);
             let addresses: Vec<&Address> = author.iter().chain(&recipients).collect();
             let parties = party::known(workspace, tx, &addresses).await?;

@@ -9,7 +9,7 @@ use super::App;
 use super::extract::{Caller, Segments};
 use super::problem::Problem;
 use crate::domain::Entry;
-use crate::domain::entry::Flag;
+use crate::domain::entry::{Flag, Hidden};
 use crate::domain::span::Span;
 use crate::domain::summary::{Citation, Sentence};
 use crate::store::{entry, mail, summary};
@@ -25,6 +25,8 @@ pub struct Full {
     matched_by: Option<String>,
     /// Why nobody typed it: auto_reply, bounce, newsletter or calendar.
     automatic: Option<String>,
+    /// Words that stand in the mail and that its reader does not see: kept, never read as said.
+    hidden: Vec<Hidden>,
     /// Whether it feeds no summary, brief or highlight.
     internal: bool,
     /// Where the mail was found.
@@ -42,7 +44,8 @@ pub async fn get(State(app): State<App>, caller: Caller, Segments(id): Segments<
     let Some(stored) = entry::find(caller.workspace, &mut tx, &id).await? else {
         return Err(Problem::not_found(format!("entry {id:?} was not found")));
     };
-    let automatic = mail::author(caller.workspace, &mut tx, stored.number).await?.and_then(|(_, automatic)| automatic);
+    let about = mail::about(caller.workspace, &mut tx, stored.number).await?;
+    let (automatic, hidden) = about.map(|about| (about.automatic, about.hidden)).unwrap_or_default();
     let provenance = mail::provenance(caller.workspace, &mut tx, stored.number).await?;
     let summary_sentences = match &stored.entry.account_id {
         Some(account_id) => {
@@ -58,6 +61,7 @@ pub async fn get(State(app): State<App>, caller: Caller, Segments(id): Segments<
         flags: stored.flags,
         matched_by: stored.rule,
         automatic,
+        hidden,
         internal: stored.internal,
         provenance,
         origin: stored.origin,

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::database::on;
 use super::{Result, StoreError, Tx, micros, time};
 use crate::domain::WorkspaceId;
+use crate::domain::entry::Hidden;
 
 /// A mail's row beside its entry.
 #[derive(Debug, Clone)]
@@ -18,16 +19,18 @@ pub struct New<'a> {
     pub is_reply: bool,
     pub author: Option<&'a str>,
     pub automatic: Option<&'a str>,
+    pub hidden: &'a [Hidden],
     pub references: &'a [String],
     pub raw: &'a [u8],
 }
 
 pub async fn insert(workspace: WorkspaceId, tx: &mut Tx, new: &New<'_>) -> Result<()> {
     on!(tx, c => sqlx::query(
-        "INSERT INTO mail (number, workspace_id, message_id, subject_key, occurred_at, is_reply, author, automatic)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
+        "INSERT INTO mail (number, workspace_id, message_id, subject_key, occurred_at, is_reply, author, automatic, hidden)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
         .bind(new.number).bind(workspace.0).bind(new.message_id).bind(new.subject_key).bind(micros(new.occurred_at))
-        .bind(i64::from(new.is_reply)).bind(new.author).bind(new.automatic).execute(c).await?.rows_affected());
+        .bind(i64::from(new.is_reply)).bind(new.author).bind(new.automatic)
+        .bind(serde_json::to_string(new.hidden).map_err(|e| StoreError::corrupt("hidden words", e))?).execute(c).await?.rows_affected());
     if !new.references.is_empty() {
         on!(tx, c => {
             let mut query = sqlx::QueryBuilder::new("INSERT INTO mail_reference (number, position, workspace_id, message_id) ");
@@ -139,10 +142,24 @@ pub async fn answers_without_own_account(workspace: WorkspaceId, tx: &mut Tx, nu
     Ok(numbers)
 }
 
-/// Who wrote a mail, and why it counts as automatic if it does.
-pub async fn author(workspace: WorkspaceId, tx: &mut Tx, number: i64) -> Result<Option<(Option<String>, Option<String>)>> {
-    Ok(on!(tx, c => sqlx::query_as("SELECT author, automatic FROM mail WHERE workspace_id = $1 AND number = $2")
-        .bind(workspace.0).bind(number).fetch_optional(c).await?))
+/// What only mails have.
+#[derive(Debug, Clone)]
+pub struct About {
+    pub author: Option<String>,
+    /// Why it counts as automatic if it does.
+    pub automatic: Option<String>,
+    pub hidden: Vec<Hidden>,
+}
+
+/// What is known about a mail beside its entry; none for entries that are no mails.
+pub async fn about(workspace: WorkspaceId, tx: &mut Tx, number: i64) -> Result<Option<About>> {
+    let row: Option<(Option<String>, Option<String>, String)> = on!(tx, c => sqlx::query_as("SELECT author, automatic, hidden FROM mail WHERE workspace_id = $1 AND number = $2")
+            .bind(workspace.0).bind(number).fetch_optional(c).await?);
+    let read = |(author, automatic, hidden): (_, _, String)| {
+        let hidden = serde_json::from_str(&hidden).map_err(|e| StoreError::corrupt("hidden words", e))?;
+        Ok(About { author, automatic, hidden })
+    };
+    row.map(read).transpose()
 }
 
 /// Removes what belongs to a deleted mail.

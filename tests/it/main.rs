@@ -8,6 +8,7 @@ mod chats;
 mod cli;
 mod emails;
 mod events;
+mod hidden;
 mod http;
 mod jobs;
 mod kill;

@@ -30,6 +30,8 @@ struct Look {
     background: Option<Color>,
     /// A fill beside the colour, which wins over it.
     fill: Option<Color>,
+    /// How wide the box is that cuts off what does not fit.
+    cut_at: Option<f64>,
 }
 
 /// Takes unseen words out of the document; returns them in order, those of one element as one.
@@ -43,6 +45,7 @@ pub(super) fn take_out(document: &mut Html) -> Vec<String> {
         color: Color::new(0.0, 0.0, 0.0, 1.0),
         background: Some(Color::new(1.0, 1.0, 1.0, 1.0)),
         fill: None,
+        cut_at: None,
     };
     let mut looks: HashMap<NodeId, Look> = HashMap::new();
     let mut unseen: Vec<(NodeId, NodeId, String)> = Vec::new();
@@ -120,7 +123,13 @@ fn look(element: &Element, style: Option<&Declared>, parent: &Look) -> Look {
         Some(display) => display == "none",
         None => element.attr("hidden").is_some(),
     };
-    look.gone = parent.gone || removed || display_none || is_off_the_page(&says, parent.size) || says("content-visibility") == Some("hidden");
+    let measure = |property: &str| says(property).and_then(|value| length(value, parent.size));
+    // Pushed out of the box around it.
+    let pushed_out = parent.cut_at.zip(measure("margin-left")).is_some_and(|(width, margin)| margin >= width);
+    let cuts = ["overflow", "overflow-x"].iter().any(|p| says(p).is_some_and(|o| o.contains("hidden")));
+    look.cut_at = if cuts { measure("width").or(measure("max-width")) } else { None };
+    look.gone =
+        parent.gone || pushed_out || removed || display_none || is_off_the_page(&says, parent.size) || says("content-visibility") == Some("hidden");
     match says("visibility") {
         Some("hidden" | "collapse") => look.visible = false,
         Some("visible") => look.visible = true,
@@ -164,8 +173,10 @@ fn take_background<'a>(look: &mut Look, says: &impl Fn(&str) -> Option<&'a str>,
                 look.background = Some(first);
             }
         }
-        Some(_) => look.background = None,
-        None => {
+        Some(_) if color.is_none() && drawn_color(drawn).is_none() => look.background = None,
+        // Under a picture lies its colour, and mail programs often leave pictures out.
+        _ => {
+            let color = color.or_else(|| drawn_color(drawn));
             if let Some(color) = color {
                 look.background = Some(over(&color, look.background.as_ref().unwrap_or(&Color::new(1.0, 1.0, 1.0, 1.0))));
             }
@@ -174,6 +185,11 @@ fn take_background<'a>(look: &mut Look, says: &impl Fn(&str) -> Option<&'a str>,
     if element.attr("background").is_some_and(|url| !url.trim().is_empty()) && drawn.is_none() {
         look.background = None;
     }
+}
+
+/// The colour beside a picture.
+fn drawn_color(drawn: Option<&str>) -> Option<Color> {
+    drawn?.split_whitespace().filter(|part| !part.starts_with("url(")).find_map(color)
 }
 
 /// Boxes without room, and boxes that lie where nobody looks.
@@ -201,9 +217,10 @@ fn is_off_the_page<'a>(says: &impl Fn(&str) -> Option<&'a str>, size: f64) -> bo
         return true;
     }
     let zeros = |value: &str| value.chars().all(|c| !c.is_ascii_digit() || c == '0') && value.contains('0');
-    let clipped = says("clip").is_some_and(|clip| {
-        clip.split('(').nth(1).is_some_and(|inner| zeros(inner) || inner.replace("1px", "0").chars().all(|c| !c.is_ascii_digit() || c == '0'))
-    });
+    let clipped = matches!(says("position"), Some("absolute" | "fixed"))
+        && says("clip").is_some_and(|clip| {
+            clip.split('(').nth(1).is_some_and(|inner| zeros(inner) || inner.replace("1px", "0").chars().all(|c| !c.is_ascii_digit() || c == '0'))
+        });
     let shaped = says("clip-path").is_some_and(|path| path.contains("inset(100%") || path.contains("inset(50%") || path.contains("circle(0"));
     let flat = says("transform").is_some_and(|t| {
         static SCALE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"scale[xy3d]*\(\s*0*\.?0+\s*[,)]").expect("the pattern is a constant"));

@@ -164,6 +164,7 @@ impl<'a> Batch<'a> {
             is_reply,
             author: mail.author.as_ref().map(Address::as_str),
             automatic: mail.automatic.map(|a| a.as_str()),
+            hidden: &mail.hidden,
             references: &mail.references,
             raw: &parsed.raw.bytes,
         };

@@ -1,13 +1,19 @@
 //! One RFC 5322 message to a mail: who wrote to whom, when, what, and what identifies it.
 
+mod content;
+mod people;
+
 use jiff::Timestamp;
-use mail_parser::{Address as MailAddress, HeaderValue, Message, MessageParser, MimeHeaders, PartType};
+use mail_parser::{HeaderValue, Message, MessageParser};
 use sha2::{Digest, Sha256};
 
+use self::content::{attachments_of, depth, describe};
+use self::people::{author_of, is_list, list_addresses, people};
 use super::automatic::{self, Automatic};
-use super::{html, reply};
+use super::text::clean;
+use super::{concealed, reply};
 use crate::domain::Address;
-use crate::domain::entry::{Attachment, Entry, EntryType, Flag, Participant, ParticipantRole};
+use crate::domain::entry::{Attachment, Entry, EntryType, Flag, Hidden, HiddenBy, Participant, ParticipantRole};
 use crate::domain::span::{Span, SpanKind};
 
 /// Larger mails are refused with a sentence; what mail systems commonly accept.
@@ -29,6 +35,8 @@ pub struct Mail {
     pub entry: Entry,
     pub spans: Vec<Span>,
     pub flags: Vec<Flag>,
+    /// Words that stand in it and that its reader does not see.
+    pub hidden: Vec<Hidden>,
     pub automatic: Option<Automatic>,
     pub message_id: Option<String>,
     /// Message-IDs of the mails it answers, nearest first.
@@ -64,21 +72,35 @@ pub fn parse(raw: &[u8], received_at: Timestamp) -> Result<Mail, String> {
         flags.push(Flag::TooComplex);
     }
 
-    let subject: String = clean(message.subject().unwrap_or_default()).chars().take(MAX_SUBJECT).collect();
-    let (body, attachments, content) = if too_complex {
-        (String::new(), Vec::new(), Sha256::digest(after_headers(raw)).to_vec())
+    let raw_subject: String = clean(message.subject().unwrap_or_default()).chars().take(MAX_SUBJECT).collect();
+    let (content, attachments, digest) = if too_complex {
+        (content::Content::default(), Vec::new(), Sha256::digest(after_headers(raw)).to_vec())
     } else {
-        let body = body_of(&message);
         let (attachments, digest) = attachments_of(&message);
-        (body, attachments, digest)
+        (content::read(&message), attachments, digest)
     };
-    let body = match cut(&body, MAX_BODY) {
+    let mut hidden = content.hidden;
+    let mut list = |texts: Vec<String>| hidden.extend(texts.into_iter().map(|text| Hidden { by: HiddenBy::Characters, text }));
+    let (subject, unseen) = concealed::without(&raw_subject);
+    list(unseen);
+    for name in
+        message.header_values("From").chain(message.header_values("To")).chain(message.header_values("Cc")).filter_map(HeaderValue::as_address)
+    {
+        name.iter().filter_map(|a| a.name()).for_each(|name| list(concealed::without(name).1));
+    }
+    message.attachments().filter_map(mail_parser::MimeHeaders::attachment_name).for_each(|name| list(concealed::without(name).1));
+    let body = match cut(&content.body, MAX_BODY) {
         Some(shorter) => {
             flags.push(Flag::Shortened);
             shorter.to_owned()
         }
-        None => body,
+        None => content.body,
     };
+    let concealed = concealed::find(&body);
+    list(concealed.iter().map(|stretch| stretch.text.clone()).filter(|text| !text.is_empty()).collect());
+    if !hidden.is_empty() {
+        flags.push(Flag::HiddenText);
+    }
 
     let dated = date_of(&message);
     let occurred_at = dated.unwrap_or(received_at);
@@ -93,9 +115,9 @@ pub fn parse(raw: &[u8], received_at: Timestamp) -> Result<Mail, String> {
         message_id: message_id.as_deref(),
         from: message.header_raw("From").map(str::trim),
         date: message.date().and_then(usable).map(|d| d.as_second().to_string()).or_else(|| message.header_raw("Date").map(|d| d.trim().to_owned())),
-        subject: &subject,
-        body: &body,
-        attachments: &content,
+        subject: &raw_subject,
+        body: cut(&content.source, MAX_BODY).unwrap_or(&content.source),
+        attachments: &digest,
     });
 
     let mut entry = Entry::new(id, EntryType::EmailReceived, occurred_at);
@@ -113,8 +135,9 @@ pub fn parse(raw: &[u8], received_at: Timestamp) -> Result<Mail, String> {
     let recipients = entry.participants.iter().filter(|p| p.role != ParticipantRole::From).filter_map(Participant::address).collect();
     entry.attachments = attachments;
     let spans = if automatic.is_some() { whole(&body, SpanKind::Automatic) } else { reply::split(&body) };
+    let spans = cut_out(spans, &concealed);
     entry.body = body;
-    Ok(Mail { entry, spans, flags, automatic, message_id, references: references_of(&message), author, recipients })
+    Ok(Mail { entry, spans, flags, hidden, automatic, message_id, references: references_of(&message), author, recipients })
 }
 
 /// When a mail says it was written, as far as its headers can be read; its beginning is enough.
@@ -157,6 +180,26 @@ fn whole(body: &str, kind: SpanKind) -> Vec<Span> {
     if start < end { vec![Span { kind, start, end }] } else { Vec::new() }
 }
 
+/// Spans in which the concealed stretches are of a kind of their own.
+fn cut_out(spans: Vec<Span>, concealed: &[concealed::Stretch]) -> Vec<Span> {
+    let mut cut = Vec::with_capacity(spans.len());
+    for span in spans {
+        let mut at = span.start;
+        for stretch in concealed.iter().filter(|s| s.start < span.end && s.end > span.start) {
+            let (start, end) = (stretch.start.max(span.start), stretch.end.min(span.end));
+            if start > at {
+                cut.push(Span { start: at, end: start, ..span });
+            }
+            cut.push(Span { kind: SpanKind::Hidden, start, end });
+            at = end;
+        }
+        if at < span.end {
+            cut.push(Span { start: at, ..span });
+        }
+    }
+    cut
+}
+
 fn unreadable(raw: &[u8], received_at: Timestamp) -> Mail {
     let text = clean(&String::from_utf8_lossy(raw));
     let body = cut(&text, MAX_BODY).unwrap_or(&text).to_owned();
@@ -165,7 +208,7 @@ fn unreadable(raw: &[u8], received_at: Timestamp) -> Mail {
     entry.body = body;
     let spans = whole(&entry.body, SpanKind::New);
     let flags = vec![Flag::TooComplex, Flag::DateUnknown];
-    Mail { entry, spans, flags, automatic: None, message_id: None, references: Vec::new(), author: None, recipients: Vec::new() }
+    Mail { entry, spans, flags, hidden: Vec::new(), automatic: None, message_id: None, references: Vec::new(), author: None, recipients: Vec::new() }
 }
 
 // ---- identity ----------------------------------------------------------------------------------------------------
@@ -217,146 +260,6 @@ fn references_of(message: &Message) -> Vec<String> {
     ids
 }
 
-// ---- people ------------------------------------------------------------------------------------------------------
-
-/// The From participant and the author's address; a list that put itself into From keeps the author in Reply-To.
-fn author_of(message: &Message, lists: &[Address]) -> (Option<Participant>, Option<Address>) {
-    let first = |address: Option<&MailAddress>| {
-        address.into_iter().flat_map(|a| a.iter()).find_map(|a| Some((a.name().map(clean), Address::parse(a.address()?)?)))
-    };
-    let (mut name, mut address) = match first(message.from()).or_else(|| first(message.sender())) {
-        Some((name, address)) => (name, Some(address)),
-        None => (None, None),
-    };
-    if address.as_ref().is_some_and(|a| is_list(a, lists)) {
-        name = name.map(|name| match name.rfind(" via ") {
-            Some(via) => name[..via].trim_matches(['"', '\'', ' ']).to_owned(),
-            None => name,
-        });
-        let reply_to = message.reply_to().into_iter().flat_map(|a| a.iter());
-        let author =
-            reply_to.filter_map(|a| Some((a.name().map(clean), Address::parse(a.address()?)?))).find(|(_, address)| !is_list(address, lists));
-        match author {
-            Some((author_name, author)) => (name, address) = (author_name.or(name), Some(author)),
-            None => address = None,
-        }
-    }
-    let participant = (name.is_some() || address.is_some()).then(|| Participant {
-        role: ParticipantRole::From,
-        name: name.filter(|n| !n.is_empty()),
-        email: address.as_ref().map(Address::to_string),
-    });
-    (participant, address)
-}
-
-fn people<'a>(values: impl Iterator<Item = &'a HeaderValue<'a>>) -> Vec<(Option<String>, Address)> {
-    values
-        .filter_map(HeaderValue::as_address)
-        .flat_map(|a| a.iter())
-        .filter_map(|a| Some((a.name().map(clean).filter(|n| !n.is_empty()), Address::parse(a.address()?)?)))
-        .collect()
-}
-
-/// The addresses of the mailing lists this mail went through, from the headers that lists set.
-fn list_addresses(message: &Message) -> Vec<Address> {
-    let mut lists: Vec<Address> = Vec::new();
-    let mut add = |address: Option<Address>| {
-        if let Some(address) = address.filter(|a| !lists.contains(a)) {
-            lists.push(address);
-        }
-    };
-    add(message.header_raw("X-BeenThere").and_then(Address::parse));
-    if let Some(post) = message.header_raw("List-Post") {
-        add(post.split("mailto:").nth(1).and_then(|rest| Address::parse(rest.split(['>', '?']).next()?)));
-    }
-    if let Some(id) = message.header_raw("List-Id") {
-        // `Description <name.lists.example>`: the first label is the mailbox.
-        let id = id.rsplit_once('<').map_or(id, |(_, id)| id).trim().trim_end_matches('>');
-        add(id.split_once('.').and_then(|(name, host)| Address::parse(&format!("{name}@{host}"))));
-    }
-    lists
-}
-
-/// A list address is nobody.
-fn is_list(address: &Address, lists: &[Address]) -> bool {
-    let host = address.domain();
-    lists.contains(address)
-        || lists.iter().any(|list| list.domain() == host && host.starts_with("lists."))
-        || ["lists.", "list.", "groups.", "googlegroups."].iter().any(|prefix| host.starts_with(prefix))
-}
-
-// ---- content -----------------------------------------------------------------------------------------------------
-
-fn depth(message: &Message, level: usize) -> usize {
-    // Nested multiparts refer to later parts of the same list, nested messages carry their own.
-    let mut deepest = vec![level; message.parts.len()];
-    let mut max = level;
-    for i in 0..message.parts.len() {
-        let here = deepest[i];
-        max = max.max(here);
-        if here > MAX_DEPTH {
-            return here;
-        }
-        match &message.parts[i].body {
-            PartType::Multipart(children) => {
-                for &child in children {
-                    if let Some(slot) = deepest.get_mut(child as usize) {
-                        *slot = here + 1;
-                    }
-                }
-            }
-            PartType::Message(inner) => max = max.max(depth(inner, here + 1)),
-            _ => {}
-        }
-    }
-    max
-}
-
-fn body_of(message: &Message) -> String {
-    let read = |parts: &[u32]| {
-        let mut body = String::new();
-        for part in parts.iter().filter_map(|&id| message.part(id)) {
-            let text = match &part.body {
-                PartType::Text(text) => clean(text),
-                PartType::Html(markup) => html::to_text(&clean(markup)),
-                _ => continue,
-            };
-            if !body.is_empty() && !body.ends_with('\n') && !text.is_empty() {
-                body.push('\n');
-            }
-            body.push_str(&text);
-        }
-        body
-    };
-    let plain = read(&message.text_body);
-    if plain.trim().is_empty() { read(&message.html_body) } else { plain }
-}
-
-fn describe(part: &mail_parser::MessagePart) -> Attachment {
-    let content_type = part.content_type().map(|t| match t.subtype() {
-        Some(subtype) => format!("{}/{subtype}", t.ctype()).to_lowercase(),
-        None => t.ctype().to_lowercase(),
-    });
-    Attachment {
-        name: part.attachment_name().map(clean).map(|name| name.chars().take(300).collect()),
-        content_type,
-        size: Some(part.contents().len() as u64),
-        url: None,
-    }
-}
-
-/// The attachments and a digest of their contents.
-fn attachments_of(message: &Message) -> (Vec<Attachment>, Vec<u8>) {
-    let mut digest = Vec::new();
-    let mut attachments = Vec::new();
-    for part in message.attachments() {
-        let contents = part.contents();
-        digest.extend(Sha256::digest(contents));
-        attachments.push(describe(part));
-    }
-    (attachments, digest)
-}
-
 /// The Date header, else the topmost Received; None when absent or outside 1970–2100.
 fn date_of(message: &Message) -> Option<Timestamp> {
     message.date().and_then(usable).or_else(|| message.received().and_then(|r| r.date()).as_ref().and_then(usable))
@@ -365,12 +268,6 @@ fn date_of(message: &Message) -> Option<Timestamp> {
 fn usable(date: &mail_parser::DateTime) -> Option<Timestamp> {
     let seconds = date.is_valid().then(|| date.to_timestamp())?;
     (0..4_102_444_800).contains(&seconds).then(|| Timestamp::from_second(seconds).ok())?
-}
-
-/// Line ends as `\n`; a NUL, which no database keeps in text, as the replacement character.
-fn clean(text: &str) -> String {
-    let text = if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text.to_owned() };
-    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
 /// The first `max` bytes, at a character; None when the text is not longer.
