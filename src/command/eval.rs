@@ -21,8 +21,9 @@ pub struct Options {
 enum Set {
     /// New words of mails: exact, per mail
     Spans {
-        /// NDJSON with `id`, `raw` and `new_words`
-        file: PathBuf,
+        /// NDJSON with `id`, `raw` and `new_words`, or with `segments` of a kind and a text each
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
         /// Print the ids of mails that differ, of the half that the rules were written against
         #[arg(long)]
         differing: bool,
@@ -32,23 +33,48 @@ enum Set {
 #[derive(Deserialize)]
 struct Labelled {
     id: String,
+    #[serde(default)]
     raw: String,
+    #[serde(default)]
     new_words: String,
+    /// The mail in pieces; the pieces of kind `new` are its new words.
+    #[serde(default)]
+    segments: Vec<Piece>,
+}
+
+#[derive(Deserialize)]
+struct Piece {
+    kind: SpanKind,
+    text: String,
+}
+
+impl Labelled {
+    fn joined(mut self) -> Labelled {
+        if !self.segments.is_empty() {
+            self.raw = self.segments.iter().map(|piece| piece.text.as_str()).collect();
+            let new = self.segments.iter().filter(|piece| piece.kind == SpanKind::New);
+            self.new_words = new.map(|piece| piece.text.as_str()).collect::<Vec<_>>().join("\n\n");
+        }
+        self
+    }
 }
 
 pub fn run(options: Options) -> Outcome {
-    let Set::Spans { file, differing } = options.set;
-    let text = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+    let Set::Spans { files, differing } = options.set;
     let (mut seen, mut unseen) = ((0_u32, 0_u32), (0_u32, 0_u32));
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let mail: Labelled = serde_json::from_str(line).map_err(|e| anyhow!("{}:{}: {e}", file.display(), number + 1))?;
-        let found = new_words(&mail.raw);
-        let exact = normal(&found) == normal(&mail.new_words);
-        let half = if is_seen(&mail.id) { &mut seen } else { &mut unseen };
-        half.1 += 1;
-        half.0 += u32::from(exact);
-        if differing && !exact && is_seen(&mail.id) {
-            println!("{}", mail.id);
+    for file in files {
+        let text = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let mail: Labelled = serde_json::from_str(line).map_err(|e| anyhow!("{}:{}: {e}", file.display(), number + 1))?;
+            let mail = mail.joined();
+            let found = new_words(&mail.raw);
+            let exact = normal(&found) == normal(&mail.new_words);
+            let half = if is_seen(&mail.id) { &mut seen } else { &mut unseen };
+            half.1 += 1;
+            half.0 += u32::from(exact);
+            if differing && !exact && is_seen(&mail.id) {
+                println!("{}", mail.id);
+            }
         }
     }
     println!("new words of a mail, exact              share   95 % interval     n");

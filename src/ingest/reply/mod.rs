@@ -6,12 +6,14 @@
 //! greetings are new words, a closing formula with name and contact lines is a signature.
 
 mod quoted;
+mod words;
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
 use self::quoted::{is_quote_line, is_rule, mark_quoted};
+use self::words::{DEVICE, DISCLAIMER, FOOTER_ALONE, LAST_WORDS, LIST_FOOTER, POSTSCRIPT, is_formula};
 use crate::domain::span::{Span, SpanKind};
 
 /// Splits a mail body into spans that cover everything but white space, in order.
@@ -98,15 +100,8 @@ fn starts_footer(lines: &[Line], at: usize, end: usize) -> bool {
         return LIST_FOOTER.is_match(next) || is_disclaimer(lines, at + 1, end);
     }
     let first_of_paragraph = at == 0 || lines[at - 1].is_blank();
-    LIST_FOOTER_ALONE.is_match(text) || (first_of_paragraph && is_disclaimer(lines, at, end))
+    FOOTER_ALONE.is_match(text) || (first_of_paragraph && is_disclaimer(lines, at, end))
 }
-
-static LIST_FOOTER: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?i)(mailing list|to unsubscribe|unsubscribe from|listinfo)").expect("the pattern is a constant"));
-static LIST_FOOTER_ALONE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^(you (are receiving|received) this (e-?mail|message) because|to unsubscribe (from this (group|list)|send an email)|this message has been scanned for viruses)")
-        .expect("the pattern is a constant")
-});
 
 /// Whether the paragraph at `at` is legal boilerplate: two of its set phrases within its first lines.
 fn is_disclaimer(lines: &[Line], at: usize, end: usize) -> bool {
@@ -115,31 +110,9 @@ fn is_disclaimer(lines: &[Line], at: usize, end: usize) -> bool {
     if text.starts_with("disclaimer:") || text.starts_with("confidentiality notice") {
         return true;
     }
-    let phrases = DISCLAIMER_PHRASES.iter().filter(|phrase| text.contains(**phrase)).count();
+    let phrases = DISCLAIMER.iter().filter(|phrase| text.contains(**phrase)).count();
     phrases >= 2
 }
-
-const DISCLAIMER_PHRASES: &[&str] = &[
-    "confidential",
-    "intended recipient",
-    "intended only for",
-    "intended solely",
-    "privileged",
-    "in error",
-    "notify the sender",
-    "unauthorized",
-    "unauthorised",
-    "disclosure",
-    "dissemination",
-    "proprietary",
-    "any attachments",
-    "this message and any",
-    "registered in england",
-    "registered office",
-    "company sensitive",
-    "please consider the environment",
-    "think before you print",
-];
 
 /// The lines of the signature at the end of `start..end`, if there is one.
 fn signature_in(lines: &[Line], start: usize, end: usize) -> Option<(usize, usize)> {
@@ -181,21 +154,16 @@ fn is_drawn_line(text: &str) -> bool {
     text.chars().count() >= 5 && text.chars().all(|c| matches!(c, '-' | '—' | '–' | '_' | '*' | '=' | '~'))
 }
 
-static DEVICE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^(sent (from|via|using) (my |the |mail for |outlook|yahoo|proton|samsung)|get outlook for|von meinem .* gesendet)")
-        .expect("the pattern is a constant")
-});
-
 /// A closing formula alone on its line. One that says what the thanks are for is part of the text.
 fn is_closing(text: &str) -> bool {
     // A backslash at the end is a line break of Markdown.
     let trimmed = text.trim().trim_end_matches('\\').trim_end();
     if trimmed.chars().count() > 60 {
-        return false;
+        return is_formula(text, is_name);
     }
     // `Regards, Kevin` on one line closes too.
     let signed = trimmed.split_once(',').is_some_and(|(formula, name)| CLOSING.is_match(formula) && is_name(name));
-    CLOSING.is_match(trimmed) || signed
+    CLOSING.is_match(trimmed) || signed || is_formula(text, is_name)
 }
 
 static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
@@ -262,8 +230,6 @@ fn contact_block_end(lines: &[Line], at: usize, last: usize) -> Option<usize> {
 }
 
 fn is_postscript(text: &str) -> bool {
-    static POSTSCRIPT: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"(?i)^(p\.?\s?s\.?[:\s.,-]|\[\d+\]|\(\d+\)\s|[¹²³*]|edit:|n\.?b\.?[:\s])").expect("constant"));
     POSTSCRIPT.is_match(text)
 }
 
@@ -315,11 +281,6 @@ fn is_contact_line(text: &str) -> bool {
 
 static CONTACT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^\W*(https?://\S+|www\.\S+|\S+@\S+\.\S+|((tel|cell|phone|mobile|fax|office|direct|m|t|p|linkedin|skype|web|email|e-mail)\W.*)|[+(]?\d[\d\s().+/-]{5,})\W*$").expect("the pattern is a constant")
-});
-
-/// What people write last before their name, without a full stop.
-static LAST_WORDS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^(hope (this|that|it) helps|hth|let me know|good luck|enjoy|have fun)\W*$").expect("the pattern is a constant")
 });
 
 /// A name, perhaps with a degree or call sign behind a comma.

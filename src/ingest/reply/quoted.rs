@@ -1,10 +1,7 @@
 //! Quoted mail: `>` lines, attributions such as "On … wrote:", header blocks of Outlook and of forwarded mail.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
 use super::Line;
+use super::words::{ANSWER_ABOVE, CLOSES_ATTRIBUTION, FROM_LINE, OPENS_ATTRIBUTION, OTHER_HEADER, SEPARATOR};
 use crate::domain::span::SpanKind;
 
 /// An attribution may be wrapped over this many lines.
@@ -80,25 +77,10 @@ fn attribution_at(lines: &[Line], at: usize) -> Option<usize> {
     None
 }
 
-static OPENS_ATTRIBUTION: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r#"(?ix)^( on\s | le\s | am\s | el\s | il\s | op\s | em\s | den\s | w\sdniu | at\s.*\bwrote | quoting\s
-        | \*?\d{1,4}[-./]\d | (mon|tue|wed|thu|fri|sat|sun)[a-z]*[,.\s] | "?[\w.'-]+(\s[\w.'(),-]+){0,5}"?\s*(<|\[mailto:|via\s|wrote|writes) )"#,
-    )
-    .expect("the pattern is a constant")
-});
-
-static CLOSES_ATTRIBUTION: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"(?i)(\b(wrote|writes|said|schrieb|geschreven|schreef|skrev|escribi[oó]|escreveu|ha\sscritto)(\s[^:]{0,80})?|a\s+[ée]crit\s?)\s*:\s*$",
-    )
-    .expect("the pattern is a constant")
-});
-
 /// Whether a quoted mail's header block ("From: … Sent: … Subject: …") or its separator starts here.
 fn starts_header_block(lines: &[Line], at: usize) -> bool {
     let text = lines[at].text.trim();
-    if SEPARATOR.is_match(text) {
+    if SEPARATOR.is_match(text) || ANSWER_ABOVE.is_match(text) {
         return true;
     }
     if is_rule(text) {
@@ -120,14 +102,3 @@ fn is_header_line(lines: &[Line], at: usize) -> bool {
     let others = lines[at + 1..].iter().take(8).filter(|line| OTHER_HEADER.is_match(line.text.trim())).count();
     others >= 2
 }
-
-static SEPARATOR: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^(-{2,}\s*(original message|original appointment|forwarded message|forwarded by .*|weitergeleitete nachricht|ursprüngliche nachricht|message d'origine)\s*-*|begin forwarded message:)$")
-        .expect("the pattern is a constant")
-});
-static FROM_LINE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?i)^\*{0,2}(from|von|de|van|da)\s?:\*{0,2}\s*\S").expect("the pattern is a constant"));
-static OTHER_HEADER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^\*{0,2}(sent|date|to|cc|subject|reply-to|gesendet|datum|an|betreff|envoyé|à|objet|importance)\s?:\*{0,2}")
-        .expect("the pattern is a constant")
-});
