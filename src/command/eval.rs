@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use rapport::domain::span::{SpanKind, slice};
-use rapport::ingest::reply;
+use rapport::ingest::{automatic, reply};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -24,7 +24,7 @@ enum Set {
         /// NDJSON with `id`, `raw` and `new_words`, or with `segments` of a kind and a text each
         #[arg(required = true)]
         files: Vec<PathBuf>,
-        /// Print the ids of mails that differ, of the half that the rules were written against
+        /// Print the mails that differ, of the half that the rules were written against
         #[arg(long)]
         differing: bool,
     },
@@ -73,7 +73,7 @@ pub fn run(options: Options) -> Outcome {
             half.1 += 1;
             half.0 += u32::from(exact);
             if differing && !exact && is_seen(&mail.id) {
-                println!("{}", mail.id);
+                println!("{}\n  expected: {}\n  found:    {}", mail.id, normal(&mail.new_words), normal(&found));
             }
         }
     }
@@ -91,6 +91,9 @@ fn is_seen(id: &str) -> bool {
 }
 
 fn new_words(raw: &str) -> String {
+    if automatic::reads_like_absence(raw) {
+        return String::new();
+    }
     let new = reply::split(raw).into_iter().filter(|span| span.kind == SpanKind::New);
     new.filter_map(|span| slice(raw, span.start, span.end)).collect::<Vec<_>>().join("\n\n")
 }

@@ -121,7 +121,8 @@ pub fn parse(raw: &[u8], received_at: Timestamp) -> Result<Mail, String> {
     });
 
     let mut entry = Entry::new(id, EntryType::EmailReceived, occurred_at);
-    let automatic = automatic::recognise(&message, author.as_ref().map(Address::as_str), &subject);
+    let automatic = automatic::recognise(&message, author.as_ref().map(Address::as_str), &subject)
+        .or_else(|| automatic::reads_like_absence(&body).then_some(Automatic::AutoReply));
     entry.subject = (!subject.is_empty()).then_some(subject);
     entry.channel = lists.first().map(|list| list.to_string());
     entry.participants.extend(from);

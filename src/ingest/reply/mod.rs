@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use self::quoted::{is_quote_line, is_rule, mark_quoted};
-use self::words::{DEVICE, DISCLAIMER, FOOTER_ALONE, LAST_WORDS, LIST_FOOTER, POSTSCRIPT, is_formula};
+use self::words::{DEVICE, DISCLAIMER, FOOTER_ALONE, LAST_WORDS, LEGAL_LINE, LIST_FOOTER, P_S, POSTSCRIPT, is_formula};
 use crate::domain::span::{Span, SpanKind};
 
 /// Splits a mail body into spans that cover everything but white space, in order.
@@ -83,10 +83,23 @@ fn mark_own_block(lines: &[Line], kinds: &mut [SpanKind], start: usize, end: usi
         end = footer;
     }
     if !may_close {
+        // What a phone adds is no answer, wherever it stands.
+        for at in start..end {
+            if DEVICE.is_match(lines[at].text.trim()) {
+                kinds[at] = SpanKind::Signature;
+            }
+        }
         return;
     }
     if let Some((from, to)) = signature_in(lines, start, end) {
         kinds[from..to].fill(SpanKind::Signature);
+        // A postscript between the name and a line of the phone's.
+        for at in from + 1..to {
+            if lines[at - 1].is_blank() && P_S.is_match(lines[at].text.trim()) {
+                let ends = (at..to).find(|&i| lines[i].is_blank()).unwrap_or(to);
+                kinds[at..ends].fill(SpanKind::New);
+            }
+        }
     }
 }
 
@@ -182,26 +195,33 @@ static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is a constant")
 });
 
-/// The closing formula that directly precedes a signature, over blank lines and other formulas.
+/// The closing formula that precedes a signature, over a name, a few lines about its bearer, and a postscript.
 fn closing_before(lines: &[Line], start: usize, at: usize) -> Option<usize> {
     let mut from = None;
+    let mut between = 0;
     let mut i = at;
     while i > start {
         i -= 1;
         if lines[i].is_blank() {
             continue;
         }
-        if is_closing(lines[i].text) || (from.is_none() && i > start && is_name(lines[i].text) && follows_closing(lines, start, i)) {
+        if is_closing(lines[i].text) {
             from = Some(i);
-        } else {
+            between = 0;
+            continue;
+        }
+        let paragraph = paragraph_start(lines, start, i);
+        if P_S.is_match(lines[paragraph].text.trim()) {
+            i = paragraph;
+            continue;
+        }
+        between += 1;
+        let reaches = from.is_none() && between <= 5 && is_contact_line(lines[i].text) && (start..i).rev().take(8).any(|j| is_closing(lines[j].text));
+        if !reaches {
             break;
         }
     }
     from
-}
-
-fn follows_closing(lines: &[Line], start: usize, at: usize) -> bool {
-    (start..at).rev().find(|&i| !lines[i].is_blank()).is_some_and(|i| is_closing(lines[i].text))
 }
 
 /// The last line of the contact block under the closing at `at`; `None` when prose follows, so that it closes nothing.
@@ -218,7 +238,14 @@ fn contact_block_end(lines: &[Line], at: usize, last: usize) -> Option<usize> {
             return Some(to);
         }
         if is_prose(text) {
-            return (names > 0 && lines[i - 1].is_blank()).then_some(to);
+            let ends = names > 0 && lines[i - 1].is_blank();
+            // One phrase of law is enough below a name.
+            let paragraph =
+                lines[i..=last].iter().take_while(|line| !line.is_blank()).map(|line| line.text.trim()).collect::<Vec<_>>().join(" ").to_lowercase();
+            if ends && DISCLAIMER.iter().any(|phrase| paragraph.contains(phrase)) {
+                return Some(last);
+            }
+            return ends.then_some(to);
         }
         names += 1;
         to = i;
@@ -235,6 +262,9 @@ fn is_postscript(text: &str) -> bool {
 
 /// Running text rather than a name, title, address or number.
 fn is_prose(text: &str) -> bool {
+    if text.contains(" | ") || text.contains(" · ") || (LEGAL_LINE.is_match(text) && text.split_whitespace().count() <= 20 && !text.ends_with('?')) {
+        return false;
+    }
     let words = text.split_whitespace().count();
     words > 9 || (words > 4 && text.ends_with(['.', '?', '!'])) || text.ends_with('?')
 }

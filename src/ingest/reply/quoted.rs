@@ -1,7 +1,10 @@
 //! Quoted mail: `>` lines, attributions such as "On … wrote:", header blocks of Outlook and of forwarded mail.
 
 use super::Line;
-use super::words::{ANSWER_ABOVE, CLOSES_ATTRIBUTION, FROM_LINE, OPENS_ATTRIBUTION, OTHER_HEADER, SEPARATOR};
+use super::words::{
+    ANSWER, ANSWER_ABOVE, CITED, CLOSES_ATTRIBUTION, FROM_LINE, NOTES_LINE, NOTES_NAME, OPENS_ATTRIBUTION, OTHER_HEADER, RUN_ON_ATTRIBUTION,
+    SENT_LINE, SEPARATOR,
+};
 use crate::domain::span::SpanKind;
 
 /// An attribution may be wrapped over this many lines.
@@ -11,13 +14,28 @@ pub(super) fn mark_quoted(lines: &[Line], kinds: &mut [SpanKind]) {
     let mut at = 0;
     while at < lines.len() {
         if starts_header_block(lines, at) {
-            // Outlook and forwarded mail quote without marks: all that follows is theirs.
+            // Below a header whose mail is marked line by line, answers stand between the marks.
+            if let Some(after) = header_end(lines, at)
+                .filter(|&after| (after..lines.len()).find(|&i| !lines[i].is_blank()).is_some_and(|i| is_quote_line(lines[i].text)))
+            {
+                kinds[at..after].fill(SpanKind::Quoted);
+                at = after;
+                continue;
+            }
+            // Outlook and forwarded mail quote without marks: all that follows is theirs, but for answers that are marked.
             kinds[at..].fill(SpanKind::Quoted);
+            mark_answers(lines, kinds, at);
             return;
         }
         if let Some(after) = attribution_at(lines, at) {
             kinds[at..after].fill(SpanKind::Quoted);
             let next = (after..lines.len()).find(|&i| !lines[i].is_blank());
+            // Words in quotation marks behind it are cited by the writer.
+            if next.is_some_and(|next| CITED.is_match(lines[next].text.trim())) {
+                kinds[at..after].fill(SpanKind::New);
+                at = after;
+                continue;
+            }
             match next {
                 // Unmarked text under an attribution is the quoted mail itself (mobile clients, HTML turned to text).
                 Some(next) if !is_quote_line(lines[next].text) => {
@@ -37,6 +55,27 @@ pub(super) fn mark_quoted(lines: &[Line], kinds: &mut [SpanKind]) {
             }
         }
         at += 1;
+    }
+}
+
+/// Where the header that begins at this line ends: at the first line that is none of it.
+fn header_end(lines: &[Line], at: usize) -> Option<usize> {
+    let is_header = |i: usize| FROM_LINE.is_match(lines[i].text.trim()) || OTHER_HEADER.is_match(lines[i].text.trim());
+    let first = (at..lines.len().min(at + 4)).find(|&i| is_header(i))?;
+    let last = (first..lines.len().min(first + 14)).rev().find(|&i| is_header(i))?;
+    Some(last + 1)
+}
+
+/// Answers typed into a quoted mail, each with the same kind of mark before it: `==>`, `[RF]`, `R:`.
+fn mark_answers(lines: &[Line], kinds: &mut [SpanKind], from: usize) {
+    let marks: Vec<usize> = (from..lines.len())
+        .filter(|&i| ANSWER.is_match(lines[i].text) && (i == 0 || lines[i - 1].is_blank() || ANSWER.is_match(lines[i - 1].text)))
+        .collect();
+    let kind = |i: usize| ANSWER.captures(lines[i].text).and_then(|c| c.get(1)).map(|m| m.as_str().to_owned());
+    let same = |i: usize| marks.iter().filter(|&&j| kind(j) == kind(i)).count();
+    for &mark in marks.iter().filter(|&&mark| same(mark) >= 2) {
+        let end = (mark..lines.len()).find(|&i| lines[i].is_blank()).unwrap_or(lines.len());
+        kinds[mark..end].fill(SpanKind::New);
     }
 }
 
@@ -80,7 +119,11 @@ fn attribution_at(lines: &[Line], at: usize) -> Option<usize> {
 /// Whether a quoted mail's header block ("From: … Sent: … Subject: …") or its separator starts here.
 fn starts_header_block(lines: &[Line], at: usize) -> bool {
     let text = lines[at].text.trim();
-    if SEPARATOR.is_match(text) || ANSWER_ABOVE.is_match(text) {
+    if SEPARATOR.is_match(text)
+        || RUN_ON_ATTRIBUTION.is_match(text) && !is_quote_line(text)
+        || NOTES_LINE.is_match(text)
+        || ANSWER_ABOVE.is_match(text)
+    {
         return true;
     }
     if is_rule(text) {
@@ -95,10 +138,33 @@ pub(super) fn is_rule(text: &str) -> bool {
     text.len() >= 20 && text.chars().all(|c| matches!(c, '_' | '-' | '='))
 }
 
+/// Whether the header of a quoted mail begins at this line: several of its lines in any order, one of them saying from
+/// whom. A list of the writer's own ("From: Lyon, To: Charleroi, Date: …") has neither an address nor a word for "sent".
 fn is_header_line(lines: &[Line], at: usize) -> bool {
-    if !FROM_LINE.is_match(lines[at].text.trim()) {
+    let is_header = |i: usize| FROM_LINE.is_match(lines[i].text.trim()) || OTHER_HEADER.is_match(lines[i].text.trim());
+    if !is_header(at) || (at > 0 && is_header(at - 1)) {
         return false;
     }
-    let others = lines[at + 1..].iter().take(8).filter(|line| OTHER_HEADER.is_match(line.text.trim())).count();
-    others >= 2
+    let mut run: Vec<&str> = Vec::new();
+    let mut loose = 0;
+    for line in lines[at..].iter().take(16) {
+        let text = line.text.trim();
+        if FROM_LINE.is_match(text) || OTHER_HEADER.is_match(text) {
+            run.push(text);
+            loose = 0;
+        } else {
+            // Long lists of addresses are wrapped; some programs write blank lines between.
+            loose += 1;
+            if loose > 3 || (text.is_empty() && run.len() >= 3) {
+                break;
+            }
+        }
+    }
+    let from = run.iter().filter(|text| FROM_LINE.is_match(text)).count();
+    let sent = run.iter().any(|text| SENT_LINE.is_match(text));
+    let addressed = lines[at..].iter().take(16).any(|line| line.text.contains('@'));
+    from == 1
+        && run.len() >= 3
+        && (sent || run.iter().any(|text| NOTES_NAME.is_match(text)) || (addressed && run.iter().any(|text| text.contains('@'))))
+        || (from == 1 && run.len() == 2 && sent && run[0].contains('@'))
 }

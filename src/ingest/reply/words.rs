@@ -11,7 +11,7 @@ fn pattern(text: &str) -> Regex {
 
 /// "From:" and what stands for it.
 pub(super) static FROM_LINE: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?i)^[*\s]{0,3}(from|von|de|van|da|expéditeur|remitente|mittente|afzender|remetente|absender)\s?:[*\s]{0,3}\S"));
+    LazyLock::new(|| pattern(r"(?i)^[*\s]{0,3}(from|von|de|van|da|expéditeur|remitente|mittente|afzender|remetente|absender)\s?:[*\s]*\S"));
 
 /// The other lines of a quoted mail's header.
 pub(super) static OTHER_HEADER: LazyLock<Regex> = LazyLock::new(|| {
@@ -27,6 +27,14 @@ pub(super) static OTHER_HEADER: LazyLock<Regex> = LazyLock::new(|| {
         \s?:[*\s]{0,3}",
     )
 });
+
+/// The line that says when it was sent, in words that only mail programs use so.
+pub(super) static SENT_LINE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(?i)^[*\s]{0,3}(sent|gesendet(\sam)?|envoyé(e)?(\sle)?|enviado(\s(el|em))?|enviada(\sem)?|inviato(\sil)?|verzonden(\sop)?)\s?:")
+});
+
+/// The mark before an answer inside a quoted mail.
+pub(super) static ANSWER: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s{0,3}(={1,3}>|-{2,3}>|→|\[\p{Lu}{2,3}\]|R:|A:|\p{Lu}{2}:)\s"));
 
 /// A line that says that an earlier mail follows.
 pub(super) static SEPARATOR: LazyLock<Regex> = LazyLock::new(|| {
@@ -56,7 +64,7 @@ pub(super) static ANSWER_ABOVE: LazyLock<Regex> = LazyLock::new(|| {
 /// How an attribution may begin: "On …", "Am …", a date, a weekday, a name with an address.
 pub(super) static OPENS_ATTRIBUTION: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r#"(?ix)^( on\s | le\s | am\s | el\s | il\s | op\s | em\s | no\sdia\s | a\s\d | in\sdata\s | en\s\d | den\s | w\sdniu | at\s.*\bwrote | quoting\s | zitat\svon\s | citando\s | citat | quote\svon
+        r#"(?ix)^( on\s | le\s | am\s | às\s\d | alle\s(ore\s)?\d | a\slas\s\d | um\s\d | om\s\d | el\s | il\s | op\s | em\s | no\sdia\s | a\s\d | in\sdata\s | en\s\d | den\s | w\sdniu | at\s.*\bwrote | quoting\s | zitat\svon\s | citando\s | citat | quote\svon
         | ha\sscritto\s | schrieb\s | escribió\s | escreveu\s | a\sécrit
         | \*?\d{1,4}[-./\s]\s?(\d|de\s|[a-zé]{3}) | (mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|lun|mar|mer|jeu|ven|sam|dim|mié|jue|vie|sáb|dom|gio|seg|ter|qua|qui|sex|ma|wo|vr|za|zo)[a-zçáéí-]*[,.\s]
         | "?[\p{L}\w.'’-]+(\s[\p{L}\w.'’(),|/&-]+){0,6}"?\s*(<|\[mailto:|via\s|\(|wrote|writes|schrieb|schreef|escrib|escrev|a\sécrit|ha\sscritto|heeft|hat\s|,\s(am|le|el|il|op|em)\s) )"#,
@@ -68,7 +76,34 @@ pub(super) static CLOSES_ATTRIBUTION: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"(?ix)( \b( wrote | writes | said | schrieb(en)? | hat\sgeschrieben | geschrieben | geschreven | schreef | skrev | escribi[oó] | ha\sescrito | escreveu | escreve | ha\sscritto | scrive(va)? ) (\s[^:]{0,90})?
         | a\s+[ée]crit(\s[^:]{0,60})? ) \s* : \s* $
+        | \b( schrieb | escribi[oó] | escreveu | ha\sscritto | schreef | a\s[ée]crit | wrote ) \s* \( [^)]{0,60} \) \s* : \s* $
+        | ^\s*on\s .* @ .* \bsent \s* : \s* $
         | ^\s*( quoting | zitat\svon | citando(\sa)? ) \s .{3,120} : \s* $",
+    )
+});
+
+/// An attribution with the quoted words behind it on the same line, as one web mailer leaves it.
+pub(super) static RUN_ON_ATTRIBUTION: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)^.{0,80}\d.{0,120}<[^<>\s]+@[^<>\s]+>\s*,?\s*(wrote|schrieb|a\s[ée]crit|ha\sscritto|escribi[oó]|escreveu|schreef|het volgende geschreven)\s*:",
+    )
+});
+
+/// How Notes marks the mail below: `Ann Lee ---24-10-2022 13:11:27---Dear Jo, …`.
+pub(super) static NOTES_LINE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^\S.{0,80}\s---\d{1,4}[-./]\d{1,2}[-./]\d{2,4}\s\d{1,2}[:.]\d{2}([:.]\d{2})?(\s?[AP]M)?---"));
+
+/// A name as Notes writes it: `Ann Lee/Sales/ACME`.
+pub(super) static NOTES_NAME: LazyLock<Regex> = LazyLock::new(|| pattern(r"\p{L}+/\p{L}+/\p{L}+"));
+
+/// What opens words that somebody cites within a text of their own.
+pub(super) static CITED: LazyLock<Regex> = LazyLock::new(|| pattern("^[«„“\"'‹‚]"));
+
+/// A line of a company's: its legal form with a register, a number, or parts set apart.
+pub(super) static LEGAL_LINE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?x) \b(GmbH|AG|KG|OHG|UG|mbH|e\.\s?K\.|eG|Ges\.m\.b\.H|S\.?A\.?R\.?L|S\.?A\.?S|SPRL|S\.?L\.?(U|P)?\.?|S\.?A\.?(\sde\sC\.V)?|S\.?C\.?P|S\.?R\.?L|S\.?p\.?A|s\.?n\.?c|s\.?a\.?s|Lda|Ltda|Unip|N\.?V|B\.?V|V\.?O\.?F|Inc|Ltd|LLC|EIRELI|ME|EPP)\b\.?
+        | \b(HRB|HRA|FN|UID|USt|RCS|SIREN|SIRET|TVA|CIF|NIF|NIPC|CNPJ|P\.\s?IVA|KvK|KVK|BTW|BE\s?0\d|Inscr)\b",
     )
 });
 
@@ -194,7 +229,7 @@ pub(super) static FOOTER_ALONE: LazyLock<Regex> = LazyLock::new(|| {
         r"(?ix)^( you\s(are\sreceiving|received)\sthis\s(e-?mail|message)\sbecause | to\sunsubscribe\s(from\sthis\s(group|list)|send\san\semail) | this\smessage\shas\sbeen\sscanned\sfor\sviruses
         | sie\serhalten\sdiese\s(e-?mail|nachricht)\b.*\b(weil|liste|abonn)|vous\srecevez\sce\s(message|courriel|mail)\b|(ha\srecibido|recibe)\seste\s(correo|mensaje)\b.*\bporque|ricevi\squesto\s(messaggio|email)|você\sestá\srecebendo|recebeu\sesta\smensagem\sporque|u\sontvangt\s(deze|dit)\b
         | (bitte\s)?(denken|prüfen)\ssie\s.*\b(umwelt|drucken|ausdruck) | bevor\ssie\sdiese\b.*\bdruck | pensez\s(à|avant)\b.*\b(environnement|imprim) | avant\sd['’]imprimer | n['’]imprimez | antes\sde\simprimir | prima\sdi\sstampare | pensi\sall['’]ambiente | denk\s(aan|s\.v\.p\.|alstublieft)\b.*\b(milieu|print) | print\sdeze\s(e-?)?mail
-        | (virenfrei|sans\svirus|libre\sde\svirus|sin\svirus|livre\sde\svírus|virus-?free|privo\sdi\svirus|virusvrij)\b
+        | (\p{L}+\s){0,2}(virenfrei|sans\svirus|libre\sde\svirus|sin\svirus|livre\sde\svírus|virus-?free|privo\sdi\svirus|virusvrij)\b
         | (disclaimer|haftungsausschluss|avis\sde\sconfidentialité|aviso\s(legal|de\sconfidencialidad[e]?)|avvertenza|informativa)\s?: )",
     )
 });
@@ -256,6 +291,9 @@ const CORE: &[&str] = &[
     // Spanish
     "saludo",
     "saludos",
+    "salutacions",
+    "fdo",
+    "sds",
     "slds",
     "atentamente",
     "atte",
@@ -278,6 +316,8 @@ const CORE: &[&str] = &[
     "abbraccio",
     "ciao",
     "ringraziamenti",
+    "cordialità",
+    "sal",
     // Portuguese
     "atenciosamente",
     "att",
@@ -505,13 +545,34 @@ const FILLER: &[&str] = &[
     "and",
 ];
 
+/// Words that are said in closing and nowhere else.
+const GREETINGS: &[&str] = &[
+    "grüße",
+    "grüßen",
+    "gruß",
+    "grüsse",
+    "saludo",
+    "saludos",
+    "saluti",
+    "cumprimentos",
+    "groet",
+    "groeten",
+    "groetjes",
+    "salutations",
+    "abrazo",
+    "abrazos",
+    "abraço",
+    "abraços",
+    "regards",
+];
+
 /// Closings that are whole sentences.
 static FORMAL: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"(?ix)^( (je\svous|nous\svous)\sprie?(ons)?\sd['’]agréer | veuillez\s(agréer|recevoir|croire) | recevez\b | (dans|en)\sl?['’]?(attente|attendant)\b.*\b(salutations|sentiments|cordialement|agréer)
         | bien\sà\s(vous|toi)\b | in\sattesa\b.*\bsaluti | (le\s|vi\s)?porg(o|iamo|endo)\b.*\bsaluti | con\si\s(più\s)?(migliori|cordiali|distinti)\s
         | (reciba|reciban|recibe|recibid)\sun\b.*\bsaludo | (le|les|os|te)\s(saluda|saludamos|saludo)\b | sin\sotro\sparticular | aprovech(o|amos)\b.*\bsalud | a\sla\sespera\sde\b.*\bsalud
-        | (quedo|quedamos)\s(atent[oa]s?|pendientes?|a\sla\sespera)\W*$ | (fico|ficamos)\s(no\saguardo|à\sdisposição|a\saguardar)\W*$ | no\saguardo\W*$ | (com|subscrev)\b.*\b(cumprimentos|consideração)\W*$ | sem\smais\b
+        | (quedo|quedamos)\s(atent[oa]s?|pendientes?|a\sla\sespera)\W*$ | (fico|ficamos)\s(no\saguardo|à\sdisposição|a\saguardar)\W*$ | no\saguardo\W*$ | (com|subscrev)\b.*\b(cumprimentos|consideração)\W*$ | sem\smais\b | sem\soutro\sassunto\b | apresent(o|amos)\b.*\bcumprimentos
         | i\.?\s?a\.?\s?$ | im\sauftrag\s?$ )",
     )
 });
@@ -532,14 +593,20 @@ pub(super) fn is_formula(text: &str, is_name: fn(&str) -> bool) -> bool {
         return false;
     }
     let known = words.iter().take_while(|word| CORE.contains(&bare(word).as_str()) || FILLER.contains(&bare(word).as_str())).count();
+    // Whatever the greetings are like: "Zoete groeten".
+    let greeted = words.last().is_some_and(|word| GREETINGS.contains(&bare(word).as_str()));
+    if greeted && words.len() <= 4 && !trimmed.contains(|c: char| c.is_ascii_digit() || c == '?') {
+        return true;
+    }
     let cores = words[..known].iter().filter(|word| CORE.contains(&bare(word).as_str())).count();
     if cores == 0 || trimmed.ends_with('?') {
         return false;
     }
     let rest = &words[known..];
     // "aus Hamburg", "de Madrid": a place; otherwise the name of who signs.
-    let from_somewhere = known > 0 && ["aus", "de", "da", "uit", "from", "desde", "depuis", "vom", "von"].contains(&bare(words[known - 1]).as_str());
-    let place = rest.first().is_some_and(|word| ["aus", "uit", "vom", "von", "desde", "from"].contains(&bare(word).as_str()));
+    let from_somewhere =
+        known > 0 && ["aus", "de", "da", "uit", "van", "from", "desde", "depuis", "vom", "von"].contains(&bare(words[known - 1]).as_str());
+    let place = rest.first().is_some_and(|word| ["aus", "uit", "van", "vom", "von", "desde", "from"].contains(&bare(word).as_str()));
     match rest.len() {
         0 => true,
         1..=4 if place || from_somewhere => {
@@ -557,3 +624,6 @@ pub(super) static LAST_WORDS: LazyLock<Regex> =
 /// A postscript or footnote.
 pub(super) static POSTSCRIPT: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)^(p\.?\s?s\.?[:\s.,-]|p\.?\s?d\.?\s?[:.]|\[\d+\]|\(\d+\)\s|[¹²³*]|edit:|n\.?b\.?[:\s])"));
+
+/// A postscript.
+pub(super) static P_S: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)^p\.?\s?[sd]\.?\s?[:.,-]?\s"));
