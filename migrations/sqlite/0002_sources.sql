@@ -17,3 +17,6 @@ CREATE INDEX calendar_event_by_horizon ON calendar_event (horizon) WHERE horizon
 
 -- Words that stand in a mail and that its reader does not see: JSON list.
 ALTER TABLE mail ADD COLUMN hidden TEXT NOT NULL DEFAULT '[]';
+
+-- 1: passes another mail on, and begins a conversation of its own.
+ALTER TABLE mail ADD COLUMN is_forward INTEGER NOT NULL DEFAULT 0;

@@ -23,11 +23,34 @@ static PREFIX: LazyLock<Regex> = LazyLock::new(|| {
 static REPLY: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?i)^\s*(\[[^\]]{1,40}\]\s*)?(re|aw|antw|sv|ref|rif|odp)(\[\d+\])?\s*:").expect("the pattern is a constant"));
 
-/// The subject without prefixes, list tags and case; `None` when too little is left to tell conversations apart.
+static FORWARD: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^\s*(\[[^\]]{1,40}\]\s*)?(fwd?|wg|tr|rv|enc|i|doorst|weitergeleitet)(\[\d+\])?\s*:").expect("the pattern is a constant")
+});
+
+/// The subject without prefixes, list tags and case; `None` when too little is left to tell conversations apart. What
+/// was forwarded goes on as a conversation of its own.
 pub fn subject_key(subject: &str) -> Option<String> {
     let bare = PREFIX.replace(subject, "");
+    let prefix = &subject[..subject.len() - bare.len()];
+    let forwarded = prefix.split(':').any(|part| FORWARD.is_match(&format!("{part}:")));
     let key = bare.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-    (key.chars().count() >= 4).then(|| key.chars().take(200).collect())
+    let key = (key.chars().count() >= 4).then(|| key.chars().take(200).collect::<String>());
+    key.map(|key| if forwarded { format!("fwd: {key}") } else { key })
+}
+
+/// Whether the subject says that the mail passes another on.
+pub fn is_forward(subject: &str) -> bool {
+    FORWARD.is_match(subject)
+}
+
+/// The mails that a mail belongs together with, nearest first: those it answers, up to one that was forwarded. What lies
+/// beyond that is another conversation, and so is what a mail itself forwards.
+pub fn belongs_to<'a>(references: &'a [String], is_forward: bool, forwarded: impl Fn(&str) -> bool) -> &'a [String] {
+    if is_forward {
+        return &[];
+    }
+    let end = references.iter().position(|id| forwarded(id)).map_or(references.len(), |at| at + 1);
+    &references[..end]
 }
 
 /// Whether the subject says that the mail answers another.
@@ -41,11 +64,15 @@ mod tests {
 
     #[test]
     fn a_subject_is_the_same_with_any_prefix() {
-        for subject in ["Scanner outage", "Re: Scanner outage", "RE: [users] AW: Fwd: scanner  outage", "Re[2]: Scanner Outage"] {
+        for subject in ["Scanner outage", "Re: Scanner outage", "RE: [users] AW: scanner  outage", "Re[2]: Scanner Outage"] {
             assert_eq!(subject_key(subject).as_deref(), Some("scanner outage"), "{subject}");
+        }
+        for subject in ["Fwd: Scanner outage", "Re: WG: scanner outage", "[users] TR: Scanner outage"] {
+            assert_eq!(subject_key(subject).as_deref(), Some("fwd: scanner outage"), "{subject}");
         }
         assert_eq!(subject_key("Re: Hi"), None);
         assert_eq!(subject_key(""), None);
         assert!(is_reply("Re: x") && is_reply("[users] AW: x") && !is_reply("Reply: x") && !is_reply("Fwd: x"));
+        assert!(is_forward("WG: x") && is_forward("[users] Fwd: x") && !is_forward("Re: Fwd: x") && !is_forward("I think: x"));
     }
 }

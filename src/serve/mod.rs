@@ -19,6 +19,7 @@ mod reindex;
 mod search;
 mod settings;
 mod summaries;
+mod threads;
 mod timeline;
 mod transcripts;
 
@@ -100,6 +101,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(timeline::get))
         .routes(routes!(entries::get))
         .routes(routes!(attachments::get))
+        .routes(routes!(threads::merge))
+        .routes(routes!(threads::split))
         .routes(routes!(search::get))
         .routes(routes!(summaries::get))
         .routes(routes!(summaries::refresh))

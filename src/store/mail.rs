@@ -16,7 +16,9 @@ pub struct New<'a> {
     pub message_id: Option<&'a str>,
     pub subject_key: Option<&'a str>,
     pub occurred_at: Timestamp,
+    /// A reply by its subject that names no mail that is here.
     pub is_reply: bool,
+    pub is_forward: bool,
     pub author: Option<&'a str>,
     pub automatic: Option<&'a str>,
     pub hidden: &'a [Hidden],
@@ -26,11 +28,11 @@ pub struct New<'a> {
 
 pub async fn insert(workspace: WorkspaceId, tx: &mut Tx, new: &New<'_>) -> Result<()> {
     on!(tx, c => sqlx::query(
-        "INSERT INTO mail (number, workspace_id, message_id, subject_key, occurred_at, is_reply, author, automatic, hidden)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+        "INSERT INTO mail (number, workspace_id, message_id, subject_key, occurred_at, is_reply, author, automatic, hidden, is_forward)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
         .bind(new.number).bind(workspace.0).bind(new.message_id).bind(new.subject_key).bind(micros(new.occurred_at))
         .bind(i64::from(new.is_reply)).bind(new.author).bind(new.automatic)
-        .bind(serde_json::to_string(new.hidden).map_err(|e| StoreError::corrupt("hidden words", e))?).execute(c).await?.rows_affected());
+        .bind(serde_json::to_string(new.hidden).map_err(|e| StoreError::corrupt("hidden words", e))?).bind(i64::from(new.is_forward)).execute(c).await?.rows_affected());
     if !new.references.is_empty() {
         on!(tx, c => {
             let mut query = sqlx::QueryBuilder::new("INSERT INTO mail_reference (number, position, workspace_id, message_id) ");
@@ -119,6 +121,75 @@ pub async fn answered_account(workspace: WorkspaceId, tx: &mut Tx, references: &
     });
     let nearest = |message_id: &str| references.iter().position(|r| r == message_id);
     Ok(rows.into_iter().min_by_key(|(message_id, id, _)| (nearest(message_id), id.clone())).map(|(_, _, account_id)| account_id))
+}
+
+/// Which of these Message-IDs are of mails that are here, and whether one of those was forwarded.
+pub async fn present(workspace: WorkspaceId, tx: &mut Tx, message_ids: &[String]) -> Result<HashMap<String, bool>> {
+    let mut present = HashMap::new();
+    for some in message_ids.chunks(500) {
+        let rows: Vec<(String, i64)> = on!(tx, c => {
+            let mut query = sqlx::QueryBuilder::new("SELECT message_id, is_forward FROM mail WHERE workspace_id = ");
+            query.push_bind(workspace.0).push(" AND message_id IN (");
+            let mut list = query.separated(", ");
+            for id in some { list.push_bind(id.as_str()); }
+            query.push(")");
+            query.build_query_as().fetch_all(c).await?
+        });
+        for (id, forward) in rows {
+            *present.entry(id).or_default() |= forward != 0;
+        }
+    }
+    Ok(present)
+}
+
+/// Mails that name this Message-ID among those they answer: their numbers, and whether they were taken to name no mail
+/// that is here.
+pub async fn naming(workspace: WorkspaceId, tx: &mut Tx, message_id: &str) -> Result<Vec<(i64, bool)>> {
+    let rows: Vec<(i64, i64)> = on!(tx, c => sqlx::query_as(
+        "SELECT m.number, m.is_reply FROM mail_reference r CROSS JOIN mail m WHERE r.workspace_id = $1 AND r.message_id = $2 AND m.number = r.number")
+        .bind(workspace.0).bind(message_id).fetch_all(c).await?);
+    Ok(rows.into_iter().map(|(number, lost)| (number, lost != 0)).collect())
+}
+
+/// Notes that a mail that this one answers is here after all.
+pub async fn found_its_parent(workspace: WorkspaceId, tx: &mut Tx, number: i64) -> Result<()> {
+    on!(tx, c => sqlx::query("UPDATE mail SET is_reply = 0 WHERE workspace_id = $1 AND number = $2")
+        .bind(workspace.0).bind(number).execute(c).await?.rows_affected());
+    Ok(())
+}
+
+/// A mail as looked at when its conversation is put together anew.
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub number: i64,
+    /// Its Message-ID, or its entry's id where it has none.
+    pub id: String,
+    pub references: Vec<String>,
+    pub subject_key: Option<String>,
+    pub occurred_at: Timestamp,
+    pub is_reply: bool,
+    pub is_forward: bool,
+}
+
+/// The mails of a conversation, up to a number of them.
+pub async fn members(workspace: WorkspaceId, tx: &mut Tx, thread_id: &str, limit: i64) -> Result<Vec<Member>> {
+    let rows: Vec<(i64, String, Option<String>, Option<String>, i64, i64, i64)> = on!(tx, c => sqlx::query_as(
+        "SELECT m.number, e.id, m.message_id, m.subject_key, m.occurred_at, m.is_reply, m.is_forward FROM entry e CROSS JOIN mail m
+         WHERE e.workspace_id = $1 AND e.thread_id = $2 AND m.number = e.number LIMIT $3")
+        .bind(workspace.0).bind(thread_id).bind(limit).fetch_all(c).await?);
+    let mut members = Vec::with_capacity(rows.len());
+    for (number, id, message_id, subject_key, occurred_at, is_reply, is_forward) in rows {
+        members.push(Member {
+            number,
+            id: message_id.unwrap_or(id),
+            references: references(workspace, tx, number).await?,
+            subject_key,
+            occurred_at: time(occurred_at),
+            is_reply: is_reply != 0,
+            is_forward: is_forward != 0,
+        });
+    }
+    Ok(members)
 }
 
 /// The mails that a stored mail answers, nearest first.

@@ -1,9 +1,13 @@
 //! Conversations: which Message-IDs belong together. The thread id of a set is the smallest of its members' ids, so
-//! that the result does not depend on the order of arrival.
+//! that the result does not depend on the order of arrival. Conversations that somebody split or merged by hand have ids
+//! of their own, and keep what they have.
 
 use super::database::on;
 use super::{Result, Tx, micros};
 use crate::domain::WorkspaceId;
+
+/// How the id of a conversation begins that somebody put together by hand.
+pub const KEPT: &str = "kept.";
 
 /// Joins Message-IDs, each with the thread id that it alone stands for, into one conversation; returns its id and the
 /// ids of conversations that it swallowed.
@@ -16,6 +20,15 @@ pub async fn join(workspace: WorkspaceId, tx: &mut Tx, message_ids: &[(&str, Str
         query.push(")");
         query.build_query_as().fetch_all(c).await?
     });
+    // The nearest mail that is known says where an answer goes; only answers follow into a conversation kept by hand.
+    let thread_of = |id: &str| linked.iter().find(|(known, _)| known == id).map(|(_, thread)| thread.clone());
+    if let Some(kept) = message_ids.iter().find_map(|(id, _)| thread_of(id)).filter(|thread| thread.starts_with(KEPT)) {
+        if let Some((own, _)) = message_ids.first() {
+            link(workspace, tx, own, &kept).await?;
+        }
+        return Ok((kept, Vec::new()));
+    }
+    let linked: Vec<(String, String)> = linked.into_iter().filter(|(_, thread)| !thread.starts_with(KEPT)).collect();
     let new: Vec<_> = message_ids.iter().filter(|(id, _)| !linked.iter().any(|(known, _)| known == id)).collect();
     let candidates = linked.iter().map(|(_, thread)| thread).chain(new.iter().map(|(_, alone)| alone));
     let thread = candidates.min().cloned().unwrap_or_default();
@@ -46,6 +59,22 @@ pub async fn unite(workspace: WorkspaceId, tx: &mut Tx, a: &str, b: &str) -> Res
     }
     merge(workspace, tx, goes, stays).await?;
     Ok((stays.to_owned(), Some(goes.to_owned())))
+}
+
+/// Puts a Message-ID into a conversation, wherever it was.
+pub async fn link(workspace: WorkspaceId, tx: &mut Tx, message_id: &str, thread_id: &str) -> Result<()> {
+    on!(tx, c => sqlx::query(
+        "INSERT INTO thread_link (workspace_id, message_id, thread_id) VALUES ($1, $2, $3)
+         ON CONFLICT (workspace_id, message_id) DO UPDATE SET thread_id = excluded.thread_id")
+        .bind(workspace.0).bind(message_id).bind(thread_id).execute(c).await?.rows_affected());
+    Ok(())
+}
+
+/// The conversation of a Message-ID.
+pub async fn of(workspace: WorkspaceId, tx: &mut Tx, message_id: &str) -> Result<Option<String>> {
+    let row: Option<(String,)> = on!(tx, c => sqlx::query_as("SELECT thread_id FROM thread_link WHERE workspace_id = $1 AND message_id = $2")
+        .bind(workspace.0).bind(message_id).fetch_optional(c).await?);
+    Ok(row.map(|(thread,)| thread))
 }
 
 async fn merge(workspace: WorkspaceId, tx: &mut Tx, from: &str, into: &str) -> Result<()> {

@@ -19,5 +19,6 @@ mod search;
 mod stories;
 mod summary;
 mod tables;
+mod threads;
 mod timeline;
 mod transcripts;

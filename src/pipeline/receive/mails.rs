@@ -16,7 +16,7 @@ use crate::ingest::owner::{self, Rule};
 use crate::ingest::record::Rejection;
 use crate::ingest::thread;
 use crate::pipeline::triggers::{self, Asked};
-use crate::pipeline::{Result as PipelineResult, Service, blocking, join};
+use crate::pipeline::{Result as PipelineResult, Service, blocking, conversation, join};
 use crate::store::change::{self, Action, NewChange};
 use crate::store::{Result, Tx, entry, mail, party, record, thread as threads, workspace as workspaces};
 
@@ -155,13 +155,17 @@ impl<'a> Batch<'a> {
         let number = change::append(workspace, tx, change, now).await?;
         let subject = entry.subject.as_deref().unwrap_or_default();
         let subject_key = thread::subject_key(subject);
-        let is_reply = mail.references.is_empty() && thread::is_reply(subject);
+        let is_forward = thread::is_forward(subject);
+        let present = mail::present(workspace, tx, &mail.references).await?;
+        // A reply whose references are all unknown has lost its conversation, as one without any.
+        let is_reply = present.is_empty() && thread::is_reply(subject);
         let new = mail::New {
             number,
             message_id: mail.message_id.as_deref(),
             subject_key: subject_key.as_deref(),
             occurred_at: entry.occurred_at,
             is_reply,
+            is_forward,
             author: mail.author.as_ref().map(Address::as_str),
             automatic: mail.automatic.map(|a| a.as_str()),
             hidden: &mail.hidden,
@@ -172,8 +176,8 @@ impl<'a> Batch<'a> {
         mail::add_provenance(workspace, tx, number, &parsed.raw.source, &parsed.hash, now).await?;
 
         let own_id = mail.message_id.as_deref().unwrap_or(&id);
-        let named: Vec<(&str, String)> =
-            std::iter::once(own_id).chain(mail.references.iter().map(String::as_str)).map(|m| (m, thread::id_of(m))).collect();
+        let together = thread::belongs_to(&mail.references, is_forward, |id| present.get(id) == Some(&true));
+        let named: Vec<(&str, String)> = std::iter::once(own_id).chain(together.iter().map(String::as_str)).map(|m| (m, thread::id_of(m))).collect();
         entry.thread_id = Some(threads::join(workspace, tx, &named).await?.0);
         let mut flags = mail.flags;
         if let Some(message_id) = &mail.message_id
@@ -204,6 +208,9 @@ impl<'a> Batch<'a> {
         if let Some(subject_key) = &subject_key {
             self.join_by_subject(tx, &entry, number, subject_key, is_reply).await?;
         }
+        if let Some(message_id) = &mail.message_id {
+            conversation::repair(workspace, tx, message_id, is_forward).await?;
+        }
         let communication = mail.automatic.is_none() && !entry.is_internal();
         triggers::on_entry(workspace, tx, &entry, number, communication, &mut self.asked, self.config, now).await?;
         if entry.account_id.is_some() {
@@ -220,6 +227,9 @@ impl<'a> Batch<'a> {
         let by = threads::BySubject { number, subject_key, occurred_at: entry.occurred_at, is_reply, window };
         let mut thread_id = entry.thread_id.clone().unwrap_or_default();
         for other in threads::by_subject(self.workspace, tx, &by).await? {
+            if other.starts_with(threads::KEPT) || thread_id.starts_with(threads::KEPT) {
+                continue;
+            }
             thread_id = threads::unite(self.workspace, tx, &thread_id, &other).await?.0;
         }
         Ok(())
