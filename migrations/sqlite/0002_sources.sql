@@ -20,3 +20,12 @@ ALTER TABLE mail ADD COLUMN hidden TEXT NOT NULL DEFAULT '[]';
 
 -- 1: passes another mail on, and begins a conversation of its own.
 ALTER TABLE mail ADD COLUMN is_forward INTEGER NOT NULL DEFAULT 0;
+
+-- The words of a mail's attachments, by their place in its list.
+CREATE TABLE attachment_text (
+    workspace_id INTEGER NOT NULL,
+    number       INTEGER NOT NULL,             -- of the entry
+    position     INTEGER NOT NULL,
+    text         TEXT NOT NULL,
+    PRIMARY KEY (workspace_id, number, position)
+) STRICT;

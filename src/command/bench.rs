@@ -111,7 +111,7 @@ async fn measure(data: &Path, paths: &[PathBuf], us: Vec<String>, config: Config
     let started = Instant::now();
     let entries = served.service.index.rebuild().await?;
     row("reindex", &format!("{} entries", number(entries)), format!("{:.1} s", started.elapsed().as_secs_f64()));
-    row("on disk", "database, index", format!("{} MB, {} MB", size(&data.join("rapport.db"))?, size(&data.join("index-v1"))?));
+    row("on disk", "database, index", format!("{} MB, {} MB", size(&data.join("rapport.db"))?, size(&data.join("index-v2"))?));
     served.stop().await
 }
 

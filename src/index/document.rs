@@ -21,6 +21,7 @@ pub struct Document {
     pub other: String,
     /// Names and addresses.
     pub people: String,
+    /// Names and words of attachments.
     pub files: String,
 }
 
@@ -28,7 +29,7 @@ pub struct Document {
 const MAX_TEXT: usize = 1024 * 1024;
 
 impl Document {
-    pub fn of(workspace: WorkspaceId, number: i64, account: i64, entry: &Entry, spans: &[Span]) -> Document {
+    pub fn of(workspace: WorkspaceId, number: i64, account: i64, entry: &Entry, spans: &[Span], attachments: &[(usize, String)]) -> Document {
         let mut document = Document {
             number: number.unsigned_abs(),
             workspace,
@@ -64,6 +65,15 @@ impl Document {
         for attachment in &entry.attachments {
             line(&mut document.files, attachment.name.as_deref().unwrap_or_default());
         }
+        for (_, text) in attachments {
+            line(&mut document.files, text);
+        }
+        // Characters without width stand between the letters of a word, not between words.
+        for text in [&mut document.subject, &mut document.new, &mut document.other] {
+            if text.contains(is_widthless) {
+                *text = text.replace(is_widthless, "");
+            }
+        }
         document.people_keys.sort();
         document.people_keys.dedup();
         document
@@ -80,6 +90,10 @@ impl Document {
             line(&mut self.people, address.as_ref().map_or("", |a| a.as_str()));
         }
     }
+}
+
+fn is_widthless(c: char) -> bool {
+    matches!(c, '\u{200B}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}' | '\u{00AD}' | '\u{034F}' | '\u{180E}')
 }
 
 fn line(text: &mut String, more: &str) {

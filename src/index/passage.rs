@@ -18,9 +18,11 @@ const MAX_TEXT: usize = 64 * 1024;
 /// A stretch of an entry.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Passage {
-    /// Index of the transcript segment; none: the body.
+    /// Index of the transcript segment; none: the body, or an attachment.
     pub segment: Option<usize>,
-    /// In characters of the body or the segment's text, end exclusive.
+    /// Index of the attachment in whose words it lies.
+    pub attachment: Option<usize>,
+    /// In characters of the body, the segment's or the attachment's text, end exclusive.
     pub start: usize,
     pub end: usize,
     /// The words from `start` to `end`, HTML-escaped, matches inside `<mark>`.
@@ -66,14 +68,19 @@ impl<'a> Matcher<'a> {
 }
 
 /// Finds the passages of an entry. Without a match in the text, the passage is its beginning.
-pub fn find(entry: &Entry, spans: &[Span], marks: &Marks) -> Matched {
+pub fn find(entry: &Entry, spans: &[Span], attachments: &[(usize, String)], marks: &Marks) -> Matched {
     let marks = &Matcher::new(marks);
     let mut found: Vec<Candidate> = Vec::new();
-    let body = Text::new(&entry.body, None);
+    let body = Text::new(&entry.body, Place::Body);
     found.extend(body.candidates(marks, |at| weight(spans, at)));
     for (index, segment) in entry.transcript.iter().enumerate() {
-        found.extend(Text::new(&segment.text, Some(index)).candidates(marks, |_| 1.0));
+        found.extend(Text::new(&segment.text, Place::Segment(index)).candidates(marks, |_| 1.0));
     }
+    let said = found.len();
+    for (index, text) in attachments {
+        found.extend(Text::new(text, Place::Attachment(*index)).candidates(marks, |_| 0.6));
+    }
+    let in_attachments = found.len() > said;
     let mut fields = Vec::new();
     let in_text = |text: &str| marks.in_text(text).next().is_some();
     if entry.subject.as_deref().is_some_and(in_text) {
@@ -82,19 +89,19 @@ pub fn find(entry: &Entry, spans: &[Span], marks: &Marks) -> Matched {
     if found.iter().any(|c| c.weight >= 1.0) {
         fields.push("body");
     }
-    if found.iter().any(|c| c.weight < 1.0) {
+    if found[..said].iter().any(|c| c.weight < 1.0) {
         fields.push("quoted");
     }
     let named = |name: &Option<String>, email: &Option<String>| name.as_deref().is_some_and(in_text) || email.as_deref().is_some_and(in_text);
     if entry.participants.iter().any(|p| named(&p.name, &p.email)) || entry.transcript.iter().any(|s| named(&s.speaker, &s.email)) {
         fields.push("people");
     }
-    if entry.attachments.iter().any(|a| a.name.as_deref().is_some_and(in_text)) {
+    if in_attachments || entry.attachments.iter().any(|a| a.name.as_deref().is_some_and(in_text)) {
         fields.push("attachment");
     }
 
     // The most different words first, then new words before quoted ones, then the order of the text.
-    found.sort_by(|a, b| (b.score()).total_cmp(&a.score()).then_with(|| (a.segment, a.start).cmp(&(b.segment, b.start))));
+    found.sort_by(|a, b| (b.score()).total_cmp(&a.score()).then_with(|| (a.place, a.start).cmp(&(b.place, b.start))));
     found.truncate(MAX_PASSAGES);
     let mut passages: Vec<Passage> = found.into_iter().map(|c| c.passage(marks)).collect();
     if passages.is_empty() {
@@ -111,14 +118,22 @@ fn weight(spans: &[Span], at: usize) -> f64 {
     if span.is_none_or(|s| s.kind == SpanKind::New) { 1.0 } else { 0.3 }
 }
 
+/// Which text of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Body,
+    Segment(usize),
+    Attachment(usize),
+}
+
 /// One text of an entry with its words.
 struct Text<'a> {
     text: &'a str,
-    segment: Option<usize>,
+    place: Place,
 }
 
 struct Candidate<'a> {
-    segment: Option<usize>,
+    place: Place,
     words: &'a str,
     /// In characters.
     start: usize,
@@ -129,12 +144,12 @@ struct Candidate<'a> {
 }
 
 impl<'a> Text<'a> {
-    fn new(text: &'a str, segment: Option<usize>) -> Text<'a> {
+    fn new(text: &'a str, place: Place) -> Text<'a> {
         let mut end = text.len().min(MAX_TEXT);
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        Text { text: &text[..end], segment }
+        Text { text: &text[..end], place }
     }
 
     /// Stretches of at most [`LENGTH`] characters around the matches, none overlapping another.
@@ -168,7 +183,7 @@ impl<'a> Text<'a> {
             let (start, end) = self.widen(matches[first].0, matches[last].1, starts[last] + length - starts[first]);
             let before = self.text[start..matches[first].0].chars().count();
             candidates.push(Candidate {
-                segment: self.segment,
+                place: self.place,
                 words: &self.text[start..end],
                 start: starts[first] - before,
                 end: starts[first] - before + self.text[start..end].chars().count(),
@@ -232,7 +247,12 @@ impl Candidate<'_> {
     }
 
     fn passage(self, marks: &Matcher) -> Passage {
-        Passage { segment: self.segment, start: self.start, end: self.end, snippet: mark(self.words, marks) }
+        let (segment, attachment) = match self.place {
+            Place::Body => (None, None),
+            Place::Segment(index) => (Some(index), None),
+            Place::Attachment(index) => (None, Some(index)),
+        };
+        Passage { segment, attachment, start: self.start, end: self.end, snippet: mark(self.words, marks) }
     }
 }
 
@@ -242,7 +262,7 @@ fn beginning(entry: &Entry, spans: &[Span], marks: &Matcher) -> Option<Passage> 
         let words = crate::domain::span::slice(text, start, end)?;
         let cut = forward(words, 0, LENGTH);
         let length = words[..cut].chars().count();
-        (length > 0).then(|| Passage { segment, start, end: start + length, snippet: mark(&words[..cut], marks) })
+        (length > 0).then(|| Passage { segment, attachment: None, start, end: start + length, snippet: mark(&words[..cut], marks) })
     };
     let first = spans.iter().find(|s| s.kind == SpanKind::New).or(spans.first());
     let body = first.and_then(|span| of(&entry.body, None, span.start, span.end));
@@ -296,7 +316,7 @@ mod tests {
     }
 
     fn matched(entry: &Entry, query: &str) -> Matched {
-        find(entry, &reply::split(&entry.body), &parse(query).unwrap().marks())
+        find(entry, &reply::split(&entry.body), &[], &parse(query).unwrap().marks())
     }
 
     #[test]
@@ -346,7 +366,7 @@ mod tests {
         fn every_passage_lies_inside_its_text(body in "[a-zé\u{4e2d}\u{6587} .\n<&]{0,600}", query in "[a-z]{1,3}\\*?") {
             let entry = entry(&body);
             if let Ok(query) = parse(&query) {
-                for passage in find(&entry, &reply::split(&body), &query.marks()).passages {
+                for passage in find(&entry, &reply::split(&body), &[], &query.marks()).passages {
                     proptest::prop_assert!(slice(&body, passage.start, passage.end).is_some());
                     proptest::prop_assert!(!passage.snippet.replace("<mark>", "").replace("</mark>", "").contains('<'));
                 }

@@ -4,7 +4,7 @@ use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, STRING, Schema, T
 use tantivy::{IndexSettings, Order};
 
 /// Part of the directory's name, so that an index of another version is never opened.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 pub(super) const WORDS: &str = "words";
 

@@ -307,7 +307,7 @@ mod tests {
             email: Some(format!("p{}@acme.example", number % 3)),
         });
         let spans = [Span { kind: SpanKind::New, start: 0, end: middle }, Span { kind: SpanKind::Quoted, start: middle, end }];
-        Document::of(WORKSPACE, number, 1 + number % 2, &entry, &spans)
+        Document::of(WORKSPACE, number, 1 + number % 2, &entry, &spans, &[])
     }
 
     fn index(documents: Vec<Document>) -> (tempfile::TempDir, Index) {

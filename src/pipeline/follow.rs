@@ -1,7 +1,7 @@
 //! The index follows the change log: what was committed is findable within a second. It is built again from the store
 //! when it is missing, damaged, or of another version.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::domain::WorkspaceId;
 use crate::index::document::Document;
 use crate::index::write::{self, Change, Writer};
 use crate::index::{Index, IndexError};
-use crate::store::{Store, account, change, entry};
+use crate::store::{Store, account, attachment, change, entry};
 
 /// Changes taken into one commit at most.
 const BATCH: i64 = 2_000;
@@ -216,6 +216,8 @@ async fn next_changes(store: &Store, after: i64) -> Result<(Vec<Change>, i64)> {
         for some in wanted.chunks(500) {
             found.extend(entry::by_numbers(workspace, &mut tx, some).await?.into_iter().map(|e| (e.number, e)));
         }
+        let with_files: Vec<i64> = found.values().filter(|s| !s.entry.attachments.is_empty()).map(|s| s.number).collect();
+        let files = attachment::of(workspace, &mut tx, &with_files).await?;
         let mut accounts: HashMap<Option<String>, i64> = HashMap::new();
         for number in wanted {
             let is_new = numbers[&(workspace, number)];
@@ -229,7 +231,14 @@ async fn next_changes(store: &Store, after: i64) -> Result<(Vec<Change>, i64)> {
                             *accounts.entry(account_id).or_insert(account)
                         }
                     };
-                    let document = Box::new(Document::of(workspace, number, account, &stored.entry, &stored.spans));
+                    let document = Box::new(Document::of(
+                        workspace,
+                        number,
+                        account,
+                        &stored.entry,
+                        &stored.spans,
+                        files.get(&number).map_or(&[], Vec::as_slice),
+                    ));
                     changes.push(if is_new { Change::Add(document) } else { Change::Replace(document) });
                 }
                 None if is_new => {}
@@ -254,10 +263,22 @@ fn build(handle: &Handle, data: &Path, store: &Store, memory: usize) -> Result<(
             let page = entry::after_number(&mut tx, after, 500).await?;
             let Some((_, last)) = page.last() else { break };
             after = last.number;
+            let mut files = HashMap::new();
+            for workspace in page.iter().map(|(workspace, _)| *workspace).collect::<BTreeSet<_>>() {
+                let with_files = page.iter().filter(|(w, s)| *w == workspace && !s.entry.attachments.is_empty());
+                files.extend(attachment::of(workspace, &mut tx, &with_files.map(|(_, s)| s.number).collect::<Vec<_>>()).await?);
+            }
             let documents = page.iter().map(|(workspace, stored)| {
                 let account_id = stored.entry.account_id.clone().unwrap_or_default();
                 let account = accounts.get(&(workspace.0, account_id)).copied().unwrap_or(0);
-                Change::Add(Box::new(Document::of(*workspace, stored.number, account, &stored.entry, &stored.spans)))
+                Change::Add(Box::new(Document::of(
+                    *workspace,
+                    stored.number,
+                    account,
+                    &stored.entry,
+                    &stored.spans,
+                    files.get(&stored.number).map_or(&[], Vec::as_slice),
+                )))
             });
             writer.apply(documents.collect())?;
         }

@@ -12,7 +12,7 @@ use crate::domain::record::{Contact, Kind, TeamMember};
 use crate::index::passage::{self, Passage};
 use crate::index::search::Position;
 use crate::index::{Request, Results};
-use crate::store::{Tx, account, entry, party, record};
+use crate::store::{Tx, account, attachment, entry, party, record};
 
 /// One found entry.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -26,6 +26,8 @@ pub struct Hit {
     pub snippet: String,
     /// Transcript segment of the best passage.
     pub segment: Option<usize>,
+    /// Index of the attachment in whose words the passage lies.
+    pub attachment: Option<usize>,
     pub start: usize,
     pub end: usize,
     pub speaker: Option<String>,
@@ -71,6 +73,8 @@ pub async fn search(service: &Service, workspace: WorkspaceId, request: Request)
     let mut tx = service.store.read().await?;
     let numbers: Vec<i64> = results.found.iter().map(|f| f.number).collect();
     let stored = entry::by_numbers(workspace, &mut tx, &numbers).await?;
+    let with_files: Vec<i64> = stored.iter().filter(|s| !s.entry.attachments.is_empty()).map(|s| s.number).collect();
+    let files = attachment::of(workspace, &mut tx, &with_files).await?;
     let facets = if request.facets { Some(facets(workspace, &mut tx, &results).await?) } else { None };
     drop(tx);
     let mut by_number: HashMap<i64, entry::Stored> = stored.into_iter().map(|s| (s.number, s)).collect();
@@ -79,7 +83,12 @@ pub async fn search(service: &Service, workspace: WorkspaceId, request: Request)
     let query = request.query.to_string();
     let hits = blocking(move || {
         let marks = request.query.marks();
-        let hit = |found: &crate::index::search::Found| by_number.remove(&found.number).map(|stored| hit(stored, found.score, &marks));
+        let hit = |found: &crate::index::search::Found| {
+            by_number.remove(&found.number).map(|stored| {
+                let files = files.get(&stored.number).map_or(&[] as &[_], Vec::as_slice);
+                hit(stored, files, found.score, &marks)
+            })
+        };
         results.found.iter().filter_map(hit).collect::<Vec<_>>()
     })
     .await?;
@@ -101,13 +110,14 @@ pub async fn find(service: &Service, workspace: WorkspaceId, request: Request) -
     .map_err(Into::into)
 }
 
-fn hit(stored: entry::Stored, score: f32, marks: &crate::index::query::Marks) -> Hit {
-    let matched = passage::find(&stored.entry, &stored.spans, marks);
+fn hit(stored: entry::Stored, files: &[(usize, String)], score: f32, marks: &crate::index::query::Marks) -> Hit {
+    let matched = passage::find(&stored.entry, &stored.spans, files, marks);
     let best = matched.passages.first();
     let entry = stored.entry;
     Hit {
         snippet: best.map_or_else(String::new, |p| p.snippet.clone()),
         segment: best.and_then(|p| p.segment),
+        attachment: best.and_then(|p| p.attachment),
         start: best.map_or(0, |p| p.start),
         end: best.map_or(0, |p| p.end),
         id: entry.id,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
+use super::attachments::{self, ATTACHMENTS, Attachments};
 use super::join::{self, JOIN, Join};
 use super::triggers::{REFRESH, Refresh};
 use super::{PipelineError, Result, Service, receive, refresh};
@@ -143,6 +144,10 @@ async fn perform(service: Service, claimed: Claimed) -> Result<()> {
                 })
             });
             Ok(step.await?)
+        }
+        ATTACHMENTS => {
+            let wanted: Attachments = read(&claimed)?;
+            attachments::read(&service, workspace, wanted, job_id).await
         }
         REFRESH => {
             let wanted: Refresh = read(&claimed)?;

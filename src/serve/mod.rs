@@ -101,6 +101,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(timeline::get))
         .routes(routes!(entries::get))
         .routes(routes!(attachments::get))
+        .routes(routes!(attachments::text))
         .routes(routes!(threads::merge))
         .routes(routes!(threads::split))
         .routes(routes!(search::get))

@@ -240,6 +240,7 @@ pub async fn delete(workspace: WorkspaceId, tx: &mut Tx, number: i64) -> Result<
         "DELETE FROM mail_reference WHERE workspace_id = $1 AND number = $2",
         "DELETE FROM provenance WHERE workspace_id = $1 AND number = $2",
         "DELETE FROM raw_mail WHERE workspace_id = $1 AND number = $2",
+        "DELETE FROM attachment_text WHERE workspace_id = $1 AND number = $2",
     ] {
         on!(tx, c => sqlx::query(statement).bind(workspace.0).bind(number).execute(c).await?.rows_affected());
     }

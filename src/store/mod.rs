@@ -7,6 +7,7 @@ mod database;
 mod writer;
 
 pub mod account;
+pub mod attachment;
 pub mod calendar;
 pub mod change;
 pub mod entry;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
 
 mod app;
+mod attachments;
 mod calendars;
 mod chats;
 mod cli;

@@ -179,7 +179,7 @@ async fn the_index_is_built_again_when_missing_damaged_or_asked_for() {
     assert_eq!(app.found("q=discount&sort=newest").await[0], "n9", "the new index goes on following");
 
     let directory = app.stop().await;
-    let index = std::fs::read_dir(directory.path()).unwrap().map(|f| f.unwrap().path()).find(|p| p.ends_with("index-v1")).unwrap();
+    let index = std::fs::read_dir(directory.path()).unwrap().map(|f| f.unwrap().path()).find(|p| p.ends_with("index-v2")).unwrap();
     std::fs::remove_dir_all(&index).unwrap();
     let app = App::spawn_in(directory).await;
     assert_eq!(app.found("q=discount").await.len(), 5);

@@ -16,7 +16,7 @@ use crate::ingest::owner::{self, Rule};
 use crate::ingest::record::Rejection;
 use crate::ingest::thread;
 use crate::pipeline::triggers::{self, Asked};
-use crate::pipeline::{Result as PipelineResult, Service, blocking, conversation, join};
+use crate::pipeline::{Result as PipelineResult, Service, attachments, blocking, conversation, join};
 use crate::store::change::{self, Action, NewChange};
 use crate::store::{Result, Tx, entry, mail, party, record, thread as threads, workspace as workspaces};
 
@@ -211,6 +211,7 @@ impl<'a> Batch<'a> {
         if let Some(message_id) = &mail.message_id {
             conversation::repair(workspace, tx, message_id, is_forward).await?;
         }
+        attachments::ask(workspace, tx, &entry, number, now).await?;
         let communication = mail.automatic.is_none() && !entry.is_internal();
         triggers::on_entry(workspace, tx, &entry, number, communication, &mut self.asked, self.config, now).await?;
         if entry.account_id.is_some() {

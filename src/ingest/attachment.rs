@@ -1,0 +1,196 @@
+//! The words of attachments: plain text, HTML, PDF, Word and calendars. Nothing is executed, no archive is opened beyond
+//! the one document inside a Word file, and everything has a limit.
+
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use lopdf::{Document, LoadOptions};
+use quick_xml::events::Event;
+
+use super::{calendar, html, text};
+
+/// Larger attachments are listed but not read.
+pub const MAX_ATTACHMENT: usize = 20 * 1024 * 1024;
+/// Text beyond this is left out.
+const MAX_TEXT: usize = 1024 * 1024;
+/// What one stream of a PDF, or the document of a Word file, may unpack to.
+const MAX_UNPACKED: usize = 32 * 1024 * 1024;
+const MAX_PAGES: usize = 500;
+/// Deeply nested documents need more room than a worker's stack has.
+const STACK: usize = 64 * 1024 * 1024;
+
+/// What kind of words an attachment holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Html,
+    Pdf,
+    Word,
+    Calendar,
+}
+
+/// By its type; by its name where the type says nothing.
+fn kind_of(name: Option<&str>, content_type: Option<&str>) -> Option<Kind> {
+    let extension = name.and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension.to_lowercase());
+    let by_name = || match extension.as_deref()? {
+        "txt" | "md" | "csv" | "log" | "tsv" => Some(Kind::Text),
+        "html" | "htm" => Some(Kind::Html),
+        "pdf" => Some(Kind::Pdf),
+        "docx" => Some(Kind::Word),
+        "ics" => Some(Kind::Calendar),
+        _ => None,
+    };
+    match content_type.unwrap_or_default() {
+        "text/html" => Some(Kind::Html),
+        "text/calendar" | "application/ics" => Some(Kind::Calendar),
+        "application/pdf" | "application/x-pdf" => Some(Kind::Pdf),
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => Some(Kind::Word),
+        "text/plain" | "text/csv" | "text/markdown" => by_name().or(Some(Kind::Text)),
+        _ => by_name(),
+    }
+}
+
+/// Whether an attachment of this name and type may hold words that can be read.
+pub fn is_readable(name: Option<&str>, content_type: Option<&str>, size: u64) -> bool {
+    kind_of(name, content_type).is_some() && size > 0 && size <= MAX_ATTACHMENT as u64
+}
+
+/// The words of an attachment; `None` when it holds none, or none that can be read.
+pub fn words(name: Option<&str>, content_type: Option<&str>, bytes: &[u8]) -> Option<String> {
+    if bytes.len() > MAX_ATTACHMENT {
+        return None;
+    }
+    let read = match kind_of(name, content_type)? {
+        Kind::Text => Some(text::decode(bytes)),
+        Kind::Html => Some(html::to_text(&text::decode(bytes))),
+        Kind::Pdf => apart(bytes, pdf),
+        Kind::Word => apart(bytes, word),
+        Kind::Calendar => invitation(bytes),
+    }?;
+    let mut end = read.len().min(MAX_TEXT);
+    while !read.is_char_boundary(end) {
+        end -= 1;
+    }
+    let words = text::clean(&read[..end]).trim().to_owned();
+    words.contains(char::is_alphanumeric).then_some(words)
+}
+
+/// Reads on a thread of its own: a document that breaks its reader breaks nothing else.
+fn apart(bytes: &[u8], read: fn(&[u8]) -> Option<String>) -> Option<String> {
+    std::thread::scope(|scope| {
+        let guarded = || catch_unwind(AssertUnwindSafe(|| read(bytes))).ok().flatten();
+        std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, guarded).ok()?.join().ok().flatten()
+    })
+}
+
+fn pdf(bytes: &[u8]) -> Option<String> {
+    let options = LoadOptions { max_decompressed_size: Some(MAX_UNPACKED), ..LoadOptions::default() };
+    let document = Document::load_mem_with_options(bytes, options).ok()?;
+    let mut words = String::new();
+    for page in document.get_pages().into_keys().take(MAX_PAGES) {
+        // A page that cannot be read costs only itself.
+        if let Ok(text) = document.extract_text_with_limit(&[page], MAX_UNPACKED) {
+            words.push_str(&text);
+            words.push('\n');
+        }
+        if words.len() > MAX_TEXT {
+            break;
+        }
+    }
+    Some(words)
+}
+
+/// The paragraphs of the one document inside a Word file.
+fn word(bytes: &[u8]) -> Option<String> {
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).ok()?;
+    let document = archive.by_name("word/document.xml").ok()?;
+    let mut xml = Vec::new();
+    document.take(MAX_UNPACKED as u64).read_to_end(&mut xml).ok()?;
+    let xml = String::from_utf8_lossy(&xml);
+    let mut reader = quick_xml::Reader::from_str(&xml);
+    let (mut words, mut in_text) = (String::new(), false);
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(tag) if tag.local_name().as_ref() == "t" => in_text = true,
+            Event::End(tag) if tag.local_name().as_ref() == "t" => in_text = false,
+            Event::End(tag) if tag.local_name().as_ref() == "p" => words.push('\n'),
+            Event::Empty(tag) if matches!(tag.local_name().as_ref(), "br" | "tab") => words.push(' '),
+            Event::Text(text) if in_text => words.push_str(&text),
+            Event::GeneralRef(entity) if in_text => words.push_str(match entity.as_ref() {
+                "amp" => "&",
+                "lt" => "<",
+                "gt" => ">",
+                "quot" => "\"",
+                "apos" => "'",
+                _ => " ",
+            }),
+            Event::Eof => return Some(words),
+            _ => {}
+        }
+        if words.len() > MAX_TEXT {
+            return Some(words);
+        }
+    }
+}
+
+/// What an invitation says: title, time, agenda and people.
+fn invitation(bytes: &[u8]) -> Option<String> {
+    let read = calendar::read(bytes).ok()?;
+    let mut words = String::new();
+    for component in read.components.iter().take(20) {
+        let far = jiff::Timestamp::from_second(4_102_444_800).ok()?;
+        for meeting in calendar::meetings(std::slice::from_ref(component), None, far).0.into_iter().take(1) {
+            let people: Vec<String> = meeting.participants.iter().filter_map(|p| p.name.clone().or_else(|| p.email.clone())).collect();
+            let agenda = meeting.meeting.and_then(|m| m.agenda).unwrap_or_default();
+            words.push_str(&format!("{}\n{}\n{}\n{agenda}\n", meeting.subject.unwrap_or_default(), meeting.occurred_at, people.join(", ")));
+        }
+    }
+    Some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_word_file() {
+        let mut file = std::io::Cursor::new(Vec::new());
+        let mut zip = zip::ZipWriter::new(&mut file);
+        zip.start_file("word/document.xml", zip::write::SimpleFileOptions::default()).unwrap();
+        let xml = "<w:document xmlns:w=\"x\"><w:body><w:p><w:r><w:t>Price &amp; terms</w:t></w:r></w:p><w:p><w:r><w:t>48,000</w:t><w:tab/><w:t>EUR</w:t></w:r></w:p></w:body></w:document>";
+        std::io::Write::write_all(&mut zip, xml.as_bytes()).unwrap();
+        zip.finish().unwrap();
+        let bytes = file.into_inner();
+        assert_eq!(words(Some("offer.docx"), None, &bytes).unwrap(), "Price & terms\n48,000 EUR");
+        assert_eq!(words(Some("offer.docx"), None, &bytes[..40]), None);
+        assert_eq!(words(Some("offer.zip"), None, &bytes), None, "archives are not opened");
+    }
+
+    #[test]
+    fn words_of_a_pdf_and_none_of_a_bomb() {
+        let mut document = Document::with_version("1.5");
+        let content = b"BT /F1 12 Tf 72 700 Td (The pump costs 4800 euros.) Tj ET".to_vec();
+        let stream = document.add_object(lopdf::Stream::new(lopdf::Dictionary::new(), content));
+        let font = document
+            .add_object(lopdf::dictionary! { "Type" => "Font", "Subtype" => "Type1", "BaseFont" => "Helvetica", "Encoding" => "WinAnsiEncoding" });
+        let resources = document.add_object(lopdf::dictionary! { "Font" => lopdf::dictionary! { "F1" => font } });
+        let pages = document.new_object_id();
+        let page = document.add_object(lopdf::dictionary! { "Type" => "Page", "Parent" => pages, "Contents" => stream, "Resources" => resources });
+        document
+            .objects
+            .insert(pages, lopdf::Object::Dictionary(lopdf::dictionary! { "Type" => "Pages", "Kids" => vec![page.into()], "Count" => 1 }));
+        let catalog = document.add_object(lopdf::dictionary! { "Type" => "Catalog", "Pages" => pages });
+        document.trailer.set("Root", catalog);
+        let mut bytes = Vec::new();
+        document.save_to(&mut bytes).unwrap();
+        assert_eq!(words(Some("offer.pdf"), Some("application/pdf"), &bytes).unwrap(), "The pump costs 4800 euros.");
+        assert_eq!(words(None, Some("application/pdf"), b"%PDF-1.5 nothing"), None);
+        assert_eq!(words(Some("x.exe"), Some("application/octet-stream"), b"MZ"), None);
+    }
+
+    #[test]
+    fn an_invitation_says_what_it_is_about() {
+        let ics = b"BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:20260312T090000Z\r\nSUMMARY:Price talk\r\nATTENDEE;CN=Ann Lee:mailto:ann@acme.example\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+        assert_eq!(words(Some("invite.ics"), Some("text/calendar"), ics).unwrap(), "Price talk\n2026-03-12T09:00:00Z\nAnn Lee");
+    }
+}
