@@ -109,11 +109,11 @@ pub fn reads_like_absence(body: &str) -> bool {
             // away
             r"(?i)nicht im (büro|haus)|im urlaub|außer haus|abwesend|betriebsferien|geschlossen|elternzeit|auf dienstreise|absent|en congés?|hors du bureau|est fermée?|fuera de la oficina|estaré fuera|de vacaciones|por vacaciones|ausente|permanecerá cerrad|cerrad[ao]s?|fuori (ufficio|sede)|assente|in ferie|è chius|siamo chiusi|chiusura|fora do escritório|de férias|em férias|em recesso|encerrad|estaremos fechad|afwezig|niet (aanwezig|bereikbaar)|met (vakantie|verlof|zwangerschapsverlof)|gesloten|out of (the )?office|on (annual |maternity |parental |sick )?leave|on vacation|away from",
             // until
-            r"(?i)\b(bis (zum|einschließlich|\d)|vom \d|ab (dem )?\d|jusqu['’]au|du \S+ ?\d+.* au|du \d|à partir du|hasta el|del? \d.* al? \d|a partir del|dal? \d.* al? \d|fino al|a partire da|até (ao? )?(dia )?\d|de \d.* a \d|a partir de|tot (en met )?\S* ?\d|van \d.* tot|vanaf|until|till|from \S+ \d.* (to|until))",
+            r"(?i)\b(bis (zum|einschließlich|\d)|vom \d|ab (dem )?\d|jusqu['’]au|du \S+ ?\d+.* au|du \d|à partir du|hasta el|del? \d.* al? \d|a partir del|dal? \d.* al? \d|fino al?|fino a \S+ \d|a partire da|até (ao? )?(dia )?\d|de \d.* a \d|a partir de|tot (en met )?\S* ?\d|van \d.* tot|vanaf|until|till|from \S+ \d.* (to|until))",
             // whom to ask
             r"(?i)dringend|in notfällen|wenden sie sich|vertretung|störungsdienst|urgen(t|ce|cia|ze|te|cias)|emergencia|pour toute question|veuillez contacter|pueden? (contactar|ponerse|dirigirse)|para asuntos|rivolger|contattare|qualquer assunto|contact(ar|e)|voor (dringende|spoed)|neem(t u)? (dan )?contact|spoed|pending order|please (contact|write)",
             // an answer on return
-            r"(?i)nach meiner rückkehr|wieder (für sie )?(da|erreichbar|im büro)|schnellstmöglich|in der reihenfolge|bearbeite|(dès|à) mon retour|je vous répondrai|seront traitées|à notre retour|a mi (regreso|vuelta|regres)|contestaré|responderé|será atendid|al (mio|nostro) (rientro|ritorno)|risponder(ò|emo)|após o meu regresso|no meu regresso|responderei|assim que|logo que|retornando|serão (despachad|atendid|respondid)|bij terugkomst|na terugkomst|na mijn|zo (spoedig|snel) mogelijk|beantwoord|on (my|our) return|as soon as|when i('m| am) back",
+            r"(?i)nach meiner rückkehr|wieder (für sie )?(da|erreichbar|im büro)|schnellstmöglich|in der reihenfolge|bearbeite|(dès|à) (mon|notre) retour|nous répondrons|je vous répondrai|seront traitées|à notre retour|a mi (regreso|vuelta|regres)|contestaré|responderé|será atendid|al (mio|nostro) (rientro|ritorno)|risponder(ò|emo)|após o meu regresso|no meu regresso|responderei|assim que|logo que|retornando|serão (despachad|atendid|respondid)|bij terugkomst|na terugkomst|na mijn|zo (spoedig|snel) mogelijk|beantwoord|on (my|our) return|as soon as|when i('m| am) back",
             // thanks for the mail; it is not passed on
             r"(?i)(vielen )?dank(e)? für ihre (e-?mail|nachricht|anfrage)|nicht (automatisch )?weitergeleitet|merci (pour|de) votre (message|courriel|e-?mail)|ne sera pas transf|gracias por (su|tu) (mensaje|correo)|gracias por escribir|no (será|se) reenv|grazie per (il|la)( suo| sua| vostro| vostra)? (messaggio|e-?mail)|non verrà inoltrat|(agradeço|obrigado pel)o? (o seu|seu|a sua) (contacto|contato|mensagem|e-?mail)|recebemos (o seu|seu|sua|a sua)|não ser[áã]o? (re)?encaminhad|bedankt voor (uw|je) (bericht|e-?mail|mail)|niet doorgestuurd|thank(s| you) for (your|the) (e-?mail|message|mail)|will not be forwarded",
         ]
@@ -124,5 +124,5 @@ pub fn reads_like_absence(body: &str) -> bool {
     }
     let signs = SIGNS.iter().filter(|sign| sign.is_match(body)).count();
     let away = SIGNS[0].is_match(body);
-    (SAYS_SO.is_match(body) && signs >= 1) || (away && signs >= 4)
+    (SAYS_SO.is_match(body) && signs >= 1) || (away && signs >= 3 && !body.contains('?'))
 }

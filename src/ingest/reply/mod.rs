@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use self::quoted::{is_quote_line, is_rule, mark_quoted};
-use self::words::{DEVICE, DISCLAIMER, FOOTER_ALONE, LAST_WORDS, LEGAL_LINE, LIST_FOOTER, P_S, POSTSCRIPT, is_formula};
+use self::words::{DEVICE, DISCLAIMER, FOOTER_ALONE, LAST_WORDS, LEGAL_LINE, LIST_FOOTER, OPENING, P_S, POSTSCRIPT, SOCIAL, is_formula};
 use crate::domain::span::{Span, SpanKind};
 
 /// Splits a mail body into spans that cover everything but white space, in order.
@@ -130,7 +130,8 @@ fn is_disclaimer(lines: &[Line], at: usize, end: usize) -> bool {
 /// The lines of the signature at the end of `start..end`, if there is one.
 fn signature_in(lines: &[Line], start: usize, end: usize) -> Option<(usize, usize)> {
     // The standard delimiter, also without its trailing blank and glued to a name.
-    let drawn = |i: usize| is_drawn_line(lines[i].text) && i + 1 < end && is_name(lines[i + 1].text);
+    let last_drawn = (start..end).rev().find(|&i| is_drawn_line(lines[i].text));
+    let drawn = |i: usize| Some(i) == last_drawn && i + 1 < end && is_name(lines[i + 1].text);
     if let Some(at) = (start..end).find(|&i| is_delimiter(lines[i].text) || drawn(i)) {
         let from = closing_before(lines, start, at).unwrap_or(at);
         return Some((from, end));
@@ -143,8 +144,10 @@ fn signature_in(lines: &[Line], start: usize, end: usize) -> Option<(usize, usiz
         return Some((from, end));
     }
     // A closing formula with short lines below it; the last one that fits, for a mail may thank and then sign.
+    // "Ciao Anna," greets at the beginning and takes leave at the end.
+    let first = (0..lines.len()).find(|&i| !lines[i].is_blank());
     for at in (start..=last).rev() {
-        if !is_closing(lines[at].text) {
+        if !is_closing(lines[at].text) || (Some(at) == first && OPENING.is_match(lines[at].text.trim())) {
             continue;
         }
         let to = contact_block_end(lines, at, last);
@@ -228,32 +231,44 @@ fn closing_before(lines: &[Line], start: usize, at: usize) -> Option<usize> {
 fn contact_block_end(lines: &[Line], at: usize, last: usize) -> Option<usize> {
     let mut to = at;
     let mut names = 0;
-    for i in at + 1..=last {
+    let mut i = at + 1;
+    while i <= last {
         let text = lines[i].text.trim();
         if text.is_empty() {
+            i += 1;
             continue;
         }
+        let begins = lines[i - 1].is_blank();
         // What follows a name after a blank line may be a postscript or footnotes: those are new words.
-        if lines[i - 1].is_blank() && names > 0 && is_postscript(text) {
+        if begins && names > 0 && is_postscript(text) {
             return Some(to);
         }
         if is_prose(text) {
-            let ends = names > 0 && lines[i - 1].is_blank();
+            let ends = (i..=last).find(|&j| lines[j].is_blank()).unwrap_or(last + 1);
+            let paragraph = lines[i..ends].iter().map(|line| line.text.trim()).collect::<Vec<_>>().join(" ").to_lowercase();
             // One phrase of law is enough below a name.
-            let paragraph =
-                lines[i..=last].iter().take_while(|line| !line.is_blank()).map(|line| line.text.trim()).collect::<Vec<_>>().join(" ").to_lowercase();
-            if ends && DISCLAIMER.iter().any(|phrase| paragraph.contains(phrase)) {
+            if names > 0 && DISCLAIMER.iter().any(|phrase| paragraph.contains(phrase)) {
                 return Some(last);
             }
-            return ends.then_some(to);
+            // A slogan or an invitation among a company's lines, not a text that goes on.
+            let slogan = ends - i == 1 && paragraph.split_whitespace().count() <= 14 && !paragraph.ends_with(['?', ':']);
+            if !(names > 1 && slogan && has_contact(&lines[at..i])) {
+                return (names > 0 && begins).then_some(to);
+            }
         }
         names += 1;
         to = i;
-        if names > 14 {
+        if names > 24 {
             return None;
         }
+        i += 1;
     }
     Some(to)
+}
+
+/// Whether any of the lines is an address, a number or the like.
+fn has_contact(lines: &[Line]) -> bool {
+    lines.iter().any(|line| CONTACT.is_match(line.text) || line.text.contains('@') || line.text.chars().filter(char::is_ascii_digit).count() >= 6)
 }
 
 fn is_postscript(text: &str) -> bool {
@@ -262,11 +277,22 @@ fn is_postscript(text: &str) -> bool {
 
 /// Running text rather than a name, title, address or number.
 fn is_prose(text: &str) -> bool {
-    if text.contains(" | ") || text.contains(" · ") || (LEGAL_LINE.is_match(text) && text.split_whitespace().count() <= 20 && !text.ends_with('?')) {
+    if is_business_line(text) {
         return false;
     }
     let words = text.split_whitespace().count();
     words > 9 || (words > 4 && text.ends_with(['.', '?', '!'])) || text.ends_with('?')
+}
+
+/// A line of a company's signature: parts set apart, numbers, addresses, its legal form, pictures.
+fn is_business_line(text: &str) -> bool {
+    let words = text.split_whitespace().count();
+    if words > 40 || text.ends_with('?') {
+        return false;
+    }
+    let set_apart = [" | ", " · ", " • ", "[cid:", "[image", "www.", "://"].iter().any(|mark| text.contains(mark));
+    let numbered = text.chars().filter(char::is_ascii_digit).count() >= 6 && words <= 16 && !text.trim_end().ends_with([':', '!']);
+    set_apart || numbered || (text.contains('@') && words <= 8) || (LEGAL_LINE.is_match(text) && words <= 40) || SOCIAL.is_match(text)
 }
 
 /// A name alone at the end of the text, with what belongs to it: company, title, addresses and numbers.
@@ -306,6 +332,7 @@ fn is_contact_line(text: &str) -> bool {
     let text = text.trim();
     text.is_empty()
         || CONTACT.is_match(text)
+        || is_business_line(text)
         || (!is_prose(text) && text.split_whitespace().count() <= 6 && text.starts_with(|c: char| c.is_uppercase() || c.is_numeric()))
 }
 
@@ -315,7 +342,8 @@ static CONTACT: LazyLock<Regex> = LazyLock::new(|| {
 
 /// A name, perhaps with a degree or call sign behind a comma.
 fn is_titled_name(text: &str) -> bool {
-    is_name(text) || text.split_once(',').is_some_and(|(name, title)| is_name(name) && title.split_whitespace().count() <= 3 && title.len() <= 25)
+    let first = text.split(['|', '·', '•']).next().unwrap_or(text);
+    is_name(first) || text.split_once(',').is_some_and(|(name, title)| is_name(name) && title.split_whitespace().count() <= 3 && title.len() <= 25)
 }
 
 fn ends_sentence(text: &str) -> bool {

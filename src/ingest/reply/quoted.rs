@@ -15,7 +15,7 @@ pub(super) fn mark_quoted(lines: &[Line], kinds: &mut [SpanKind]) {
     while at < lines.len() {
         if starts_header_block(lines, at) {
             // Below a header whose mail is marked line by line, answers stand between the marks.
-            if let Some(after) = header_end(lines, at)
+            if let Some(after) = Some(header_end(lines, at).unwrap_or(at + 1))
                 .filter(|&after| (after..lines.len()).find(|&i| !lines[i].is_blank()).is_some_and(|i| is_quote_line(lines[i].text)))
             {
                 kinds[at..after].fill(SpanKind::Quoted);
@@ -61,6 +61,7 @@ pub(super) fn mark_quoted(lines: &[Line], kinds: &mut [SpanKind]) {
 /// Where the header that begins at this line ends: at the first line that is none of it.
 fn header_end(lines: &[Line], at: usize) -> Option<usize> {
     let is_header = |i: usize| FROM_LINE.is_match(lines[i].text.trim()) || OTHER_HEADER.is_match(lines[i].text.trim());
+    let is_header = |i: usize| !is_quote_line(lines[i].text) && is_header(i);
     let first = (at..lines.len().min(at + 4)).find(|&i| is_header(i))?;
     let last = (first..lines.len().min(first + 14)).rev().find(|&i| is_header(i))?;
     Some(last + 1)

@@ -34,7 +34,7 @@ pub(super) static SENT_LINE: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// The mark before an answer inside a quoted mail.
-pub(super) static ANSWER: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s{0,3}(={1,3}>|-{2,3}>|→|\[\p{Lu}{2,3}\]|R:|A:|\p{Lu}{2}:)\s"));
+pub(super) static ANSWER: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s{0,3}(={1,3}>|-{2,3}>|>{3}|→|\[\p{Lu}{2,3}\]|R:|A:|\p{Lu}{2}:)\s"));
 
 /// A line that says that an earlier mail follows.
 pub(super) static SEPARATOR: LazyLock<Regex> = LazyLock::new(|| {
@@ -76,7 +76,7 @@ pub(super) static CLOSES_ATTRIBUTION: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"(?ix)( \b( wrote | writes | said | schrieb(en)? | hat\sgeschrieben | geschrieben | geschreven | schreef | skrev | escribi[oó] | ha\sescrito | escreveu | escreve | ha\sscritto | scrive(va)? ) (\s[^:]{0,90})?
         | a\s+[ée]crit(\s[^:]{0,60})? ) \s* : \s* $
-        | \b( schrieb | escribi[oó] | escreveu | ha\sscritto | schreef | a\s[ée]crit | wrote ) \s* \( [^)]{0,60} \) \s* : \s* $
+        | \b( schrieb | escribi[oó] | escreveu | ha\sscritto | schreef | a\s[ée]crit | wrote ) \s* \( .{0,60} \) \s* : \s* $
         | ^\s*on\s .* @ .* \bsent \s* : \s* $
         | ^\s*( quoting | zitat\svon | citando(\sa)? ) \s .{3,120} : \s* $",
     )
@@ -85,7 +85,7 @@ pub(super) static CLOSES_ATTRIBUTION: LazyLock<Regex> = LazyLock::new(|| {
 /// An attribution with the quoted words behind it on the same line, as one web mailer leaves it.
 pub(super) static RUN_ON_ATTRIBUTION: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)^.{0,80}\d.{0,120}<[^<>\s]+@[^<>\s]+>\s*,?\s*(wrote|schrieb|a\s[ée]crit|ha\sscritto|escribi[oó]|escreveu|schreef|het volgende geschreven)\s*:",
+        r"(?i)^.{0,80}\d.{0,120}<[^<>\s]+@[^<>\s]+>\s*,?\s*(wrote|schrieb|a\s[ée]crit|ha\sscritto|escribi[oó]|escreveu|schreef|het volgende geschreven)\s*:\s*[^\s]",
     )
 });
 
@@ -512,6 +512,8 @@ const FILLER: &[&str] = &[
     "amanhã",
     "segunda",
     "met",
+    "bij",
+    "voorbaat",
     "vriendelijke",
     "vriendelijk",
     "hartelijke",
@@ -547,6 +549,7 @@ const FILLER: &[&str] = &[
 
 /// Words that are said in closing and nowhere else.
 const GREETINGS: &[&str] = &[
+    "saluto",
     "grüße",
     "grüßen",
     "gruß",
@@ -569,7 +572,7 @@ const GREETINGS: &[&str] = &[
 /// Closings that are whole sentences.
 static FORMAL: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?ix)^( (je\svous|nous\svous)\sprie?(ons)?\sd['’]agréer | veuillez\s(agréer|recevoir|croire) | recevez\b | (dans|en)\sl?['’]?(attente|attendant)\b.*\b(salutations|sentiments|cordialement|agréer)
+        r"(?ix)^( (je\svous|nous\svous)\sprie?(ons)?\sd['’]agréer | je\st['’]embrasse | veuillez\s(agréer|recevoir|croire) | recevez\b | (dans|en)\sl?['’]?(attente|attendant)\b.*\b(salutations|sentiments|cordialement|agréer)
         | bien\sà\s(vous|toi)\b | in\sattesa\b.*\bsaluti | (le\s|vi\s)?porg(o|iamo|endo)\b.*\bsaluti | con\si\s(più\s)?(migliori|cordiali|distinti)\s
         | (reciba|reciban|recibe|recibid)\sun\b.*\bsaludo | (le|les|os|te)\s(saluda|saludamos|saludo)\b | sin\sotro\sparticular | aprovech(o|amos)\b.*\bsalud | a\sla\sespera\sde\b.*\bsalud
         | (quedo|quedamos)\s(atent[oa]s?|pendientes?|a\sla\sespera)\W*$ | (fico|ficamos)\s(no\saguardo|à\sdisposição|a\saguardar)\W*$ | no\saguardo\W*$ | (com|subscrev)\b.*\b(cumprimentos|consideração)\W*$ | sem\smais\b | sem\soutro\sassunto\b | apresent(o|amos)\b.*\bcumprimentos
@@ -586,6 +589,7 @@ pub(super) fn is_formula(text: &str, is_name: fn(&str) -> bool) -> bool {
     if FORMAL.is_match(trimmed) {
         return true;
     }
+
     let bare = |text: &str| text.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
     let words: Vec<&str> =
         trimmed.split([' ', '\u{a0}', '\t', '/', '&', '+', ',', '!', '.']).filter(|word| word.contains(char::is_alphanumeric)).collect();
@@ -627,3 +631,11 @@ pub(super) static POSTSCRIPT: LazyLock<Regex> =
 
 /// A postscript.
 pub(super) static P_S: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)^p\.?\s?[sd]\.?\s?[:.,-]?\s"));
+
+/// Greetings that are also said in parting.
+pub(super) static OPENING: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?i)^(dag|ciao|servus|moin|salut|olá|hola|bom dia|boa tarde|buen día|goedendag)\b"));
+
+/// Where else a company is to be found.
+pub(super) static SOCIAL: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?i)^\W*(facebook|instagram|linkedin|twitter|youtube|whatsapp|xing|tiktok)\b"));
