@@ -156,7 +156,18 @@ fn signature_in(lines: &[Line], start: usize, end: usize) -> Option<(usize, usiz
             return Some((from, to + 1));
         }
     }
-    name_at_end(lines, start, last).map(|from| (from, end))
+    name_at_end(lines, start, last).or_else(|| business_card(lines, start, last)).map(|from| (from, end))
+}
+
+/// A name with a company's lines below it and perhaps a slogan, without any closing formula.
+fn business_card(lines: &[Line], start: usize, last: usize) -> Option<usize> {
+    let begins = |i: usize| lines[i - 1].is_blank() && is_titled_name(lines[i].text);
+    (start + 1..last).rev().take(20).filter(|&i| begins(i)).find(|&i| {
+        let below: Vec<&Line> = lines[i + 1..=last].iter().filter(|line| !line.is_blank()).collect();
+        let contacts = below.iter().filter(|line| CONTACT.is_match(line.text) || is_business_line(line.text)).count();
+        let short = |line: &&&Line| line.text.split_whitespace().count() > 14 && !is_business_line(line.text);
+        contacts >= 2 && !below.iter().any(|line| short(&line)) && (start..i).any(|j| !lines[j].is_blank())
+    })
 }
 
 fn is_delimiter(text: &str) -> bool {

@@ -25,6 +25,9 @@ pub(super) fn mark_quoted(lines: &[Line], kinds: &mut [SpanKind]) {
             // Outlook and forwarded mail quote without marks: all that follows is theirs, but for answers that are marked.
             kinds[at..].fill(SpanKind::Quoted);
             mark_answers(lines, kinds, at);
+            if lines[..at].iter().all(Line::is_blank) {
+                mark_answer_below(lines, kinds, at);
+            }
             return;
         }
         if let Some(after) = attribution_at(lines, at) {
@@ -65,6 +68,18 @@ fn header_end(lines: &[Line], at: usize) -> Option<usize> {
     let first = (at..lines.len().min(at + 4)).find(|&i| is_header(i))?;
     let last = (first..lines.len().min(first + 14)).rev().find(|&i| is_header(i))?;
     Some(last + 1)
+}
+
+/// An answer below a quoted mail that stands at the top: it begins after a gap, and there is nothing else of the writer's.
+fn mark_answer_below(lines: &[Line], kinds: &mut [SpanKind], from: usize) {
+    if kinds.contains(&SpanKind::New) {
+        return;
+    }
+    let is_gap = |i: usize| lines[i].is_blank() && lines[i - 1].is_blank() && lines.get(i + 1).is_some_and(|next| !next.is_blank());
+    let begins = header_end(lines, from).unwrap_or(from + 1) + 1;
+    if let Some(gap) = (begins + 1..lines.len()).rev().find(|&i| is_gap(i) && lines[i + 1].text.trim_end().ends_with([',', ':', '!'])) {
+        kinds[gap..].fill(SpanKind::New);
+    }
 }
 
 /// Answers typed into a quoted mail, each with the same kind of mark before it: `==>`, `[RF]`, `R:`.

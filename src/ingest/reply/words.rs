@@ -344,6 +344,8 @@ const CORE: &[&str] = &[
     "trabalho",
     "bjs",
     "beijos",
+    "beijinhos",
+    "a+",
     "logo",
     // Dutch
     "groet",
@@ -590,6 +592,13 @@ pub(super) fn is_formula(text: &str, is_name: fn(&str) -> bool) -> bool {
         return true;
     }
 
+    // "Groeten van de werf, Klaas": the formula before the comma, the name behind it.
+    if let Some((formula, name)) = trimmed.split_once(',')
+        && is_name(name)
+        && is_formula(formula, |_| false)
+    {
+        return true;
+    }
     let bare = |text: &str| text.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
     let words: Vec<&str> =
         trimmed.split([' ', '\u{a0}', '\t', '/', '&', '+', ',', '!', '.']).filter(|word| word.contains(char::is_alphanumeric)).collect();
