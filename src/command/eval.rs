@@ -1,11 +1,16 @@
 //! `rapport eval`: quality against labelled sets. Prints what was measured, on how many, with a 95 % interval.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use rapport::domain::Address;
+use rapport::domain::entry::Flag;
 use rapport::domain::span::{SpanKind, slice};
-use rapport::ingest::{automatic, reply};
+use rapport::ingest::mailbox::Mbox;
+use rapport::ingest::{automatic, email, reply};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -28,6 +33,26 @@ enum Set {
         #[arg(long)]
         differing: bool,
     },
+    /// Subject, sender and date of mails, against how another parser reads them
+    Mail {
+        /// NDJSON with `path`, `index`, `subject`, `from` and `date`; the files lie beside it
+        list: PathBuf,
+        /// Print what differs
+        #[arg(long)]
+        differing: bool,
+    },
+}
+
+/// A message and how another parser reads it.
+#[derive(Deserialize)]
+struct Listed {
+    /// Beside the list.
+    path: PathBuf,
+    /// Position in an mbox; none: the file is the message.
+    index: Option<usize>,
+    subject: Option<String>,
+    from: Option<String>,
+    date: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -60,7 +85,62 @@ impl Labelled {
 }
 
 pub fn run(options: Options) -> Outcome {
-    let Set::Spans { files, differing } = options.set;
+    match options.set {
+        Set::Spans { files, differing } => spans(files, differing),
+        Set::Mail { list, differing } => mail(&list, differing),
+    }
+}
+
+fn mail(list: &Path, differing: bool) -> Outcome {
+    let folder = list.parent().unwrap_or(Path::new("."));
+    let text = std::fs::read_to_string(list).with_context(|| format!("reading {}", list.display()))?;
+    let (mut agree, mut total, mut slowest) = ([0_u32; 3], 0_u32, (Duration::ZERO, String::new()));
+    for (number, line) in text.lines().enumerate() {
+        let listed: Listed = serde_json::from_str(line).map_err(|e| anyhow!("{}:{}: {e}", list.display(), number + 1))?;
+        let bytes = std::fs::read(folder.join(&listed.path)).with_context(|| format!("reading {}", listed.path.display()))?;
+        let raw = match listed.index {
+            Some(index) => Mbox::new(bytes.as_slice()).nth(index).context("the mbox has fewer messages")??.mail.map_err(|e| anyhow!(e))?,
+            None => bytes,
+        };
+        let name = format!("{}{}", listed.path.display(), listed.index.map(|i| format!("#{i}")).unwrap_or_default());
+        let started = Instant::now();
+        let mail = email::parse(&raw, Timestamp::UNIX_EPOCH).map_err(|e| anyhow!("{name}: {e}"))?;
+        if started.elapsed() > slowest.0 {
+            slowest = (started.elapsed(), name.clone());
+        }
+        total += 1;
+        let dated = !mail.flags.contains(&Flag::DateUnknown);
+        let found = [
+            normal(mail.entry.subject.as_deref().unwrap_or_default()),
+            mail.author.map(|a| a.to_string()).unwrap_or_default(),
+            if dated { mail.entry.occurred_at.to_string() } else { String::new() },
+        ];
+        let address =
+            |from: &str| Address::parse(from.rsplit_once('<').map_or(from, |(_, rest)| rest.trim_end_matches('>')).trim()).map(|a| a.to_string());
+        let moment = |date: &str| jiff::fmt::rfc2822::parse(date).ok().map(|zoned| zoned.timestamp().to_string());
+        let expected = [
+            normal(&listed.subject.unwrap_or_default()),
+            listed.from.as_deref().and_then(address).unwrap_or_default(),
+            listed.date.as_deref().and_then(moment).unwrap_or_default(),
+        ];
+        for (field, name_of) in ["subject", "from", "date"].iter().enumerate() {
+            if found[field] == expected[field] {
+                agree[field] += 1;
+            } else if differing {
+                println!("{name}: {name_of}: {:?}, the list {:?}", found[field], expected[field]);
+            }
+        }
+    }
+    println!("agreement with the list    share   95 % interval     n");
+    for (field, hits) in ["subject", "from", "date"].iter().zip(agree) {
+        let (low, high) = wilson(hits, total);
+        println!("{field:<24}  {:.3}   {low:.3} to {high:.3}  {total:>4}", f64::from(hits) / f64::from(total.max(1)));
+    }
+    println!("slowest: {:.1} ms, {}", slowest.0.as_secs_f64() * 1000.0, slowest.1);
+    Ok(())
+}
+
+fn spans(files: Vec<PathBuf>, differing: bool) -> Outcome {
     let (mut seen, mut unseen) = ((0_u32, 0_u32), (0_u32, 0_u32));
     for file in files {
         let text = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;

@@ -128,7 +128,7 @@ async fn dispatch(command: Command, config: Config) -> Outcome {
 /// Logs to stderr as `RAPPORT_LOG` says (default `warn`), as JSON lines with `RAPPORT_LOG_FORMAT=json`.
 fn log() {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("RAPPORT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_env("RAPPORT_LOG").unwrap_or_else(|_| EnvFilter::new("warn,html5ever=error"));
     let json = std::env::var("RAPPORT_LOG_FORMAT").is_ok_and(|format| format == "json");
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if json { builder.json().init() } else { builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init() }

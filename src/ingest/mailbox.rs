@@ -50,7 +50,7 @@ impl<R: BufRead> Mbox<R> {
             self.line += 1;
             let before = self.position;
             self.position += line.len() as u64;
-            if after_blank && line.starts_with(b"From ") && self.header_follows()? {
+            if line.starts_with(b"From ") && (after_blank || is_envelope(&line)) && self.header_follows()? {
                 let ended = std::mem::replace(&mut self.started, true);
                 let begun = std::mem::replace(&mut self.begin, before);
                 if ended {
@@ -74,6 +74,15 @@ impl<R: BufRead> Mbox<R> {
         let cut_name = !ahead.is_empty() && line.len() == ahead.len() && line.iter().all(u8::is_ascii_graphic);
         Ok(is_header(line) || cut_name)
     }
+}
+
+/// Whether a "From " line carries what mailboxes write there: a dash alone, or a weekday and a time. Such a line needs no
+/// blank one before it.
+fn is_envelope(line: &[u8]) -> bool {
+    const DAYS: [&str; 7] = [" Mon ", " Tue ", " Wed ", " Thu ", " Fri ", " Sat ", " Sun "];
+    let text = String::from_utf8_lossy(line);
+    let text = text.trim_end();
+    text == "From -" || (DAYS.iter().any(|day| text.contains(day)) && text.contains(':') && text.len() < 200)
 }
 
 /// mboxrd marks lines that begin with "From " by a `>`; one is taken off.
@@ -123,6 +132,7 @@ mod tests {
         assert_eq!(messages.len(), 2);
         assert_eq!(messages[0].1, "Subject: 1\n\nFrom here on\nFrom the start\n");
         assert_eq!(messages[1], (7, "Subject: 2\n\nbye\n".to_owned()));
+        assert_eq!(split("From - \nSubject: 1\n\n--x--\nFrom - \nSubject: 2\n\nFrom a b Mon at 9: no\nhi\n").len(), 2);
         assert_eq!(split(""), []);
     }
 }

@@ -58,9 +58,9 @@ pub fn parse(raw: &[u8], received_at: Timestamp) -> Result<Mail, String> {
     if raw.iter().all(u8::is_ascii_whitespace) {
         return Err("the mail is empty".to_owned());
     }
-    let nested = is_nested_without_end(raw);
-    let parser = MessageParser::default();
-    let Some(message) = (if nested { parser.parse_headers(raw) } else { parser.parse(raw) }) else {
+    let parsed = taken_apart(raw);
+    let nested = parsed.is_none();
+    let Some(message) = parsed.or_else(|| MessageParser::default().parse_headers(raw)) else {
         return Ok(unreadable(raw, received_at));
     };
     let too_complex = nested || message.parts.len() > MAX_PARTS || depth(&message, 0) > MAX_DEPTH;
@@ -72,7 +72,8 @@ pub fn parse(raw: &[u8], received_at: Timestamp) -> Result<Mail, String> {
         flags.push(Flag::TooComplex);
     }
 
-    let raw_subject: String = clean(message.subject().unwrap_or_default()).chars().take(MAX_SUBJECT).collect();
+    let raw_subject: String =
+        clean(first(&message, "Subject").and_then(HeaderValue::as_text).unwrap_or_default()).chars().take(MAX_SUBJECT).collect();
     let (content, attachments, digest) = if too_complex {
         (content::Content::default(), Vec::new(), Sha256::digest(after_headers(raw)).to_vec())
     } else {
@@ -152,12 +153,22 @@ pub fn written_at(raw: &[u8]) -> Option<Timestamp> {
 
 /// The bytes of attachment `index`, with its name and type; the same numbering as the entry's list.
 pub fn attachment(raw: &[u8], index: usize) -> Option<(Attachment, Vec<u8>)> {
+    let message = taken_apart(raw)?;
+    let part = message.attachments().nth(index)?;
+    Some((describe(part), part.contents().to_vec()))
+}
+
+/// The first header of this name: of several, as only broken and forged mail has, the one that readers show.
+fn first<'a>(message: &'a Message<'a>, name: &'static str) -> Option<&'a HeaderValue<'a>> {
+    message.header_values(name).next()
+}
+
+/// The message with its parts; none when it nests without end or breaks the parser, which some mails do.
+fn taken_apart(raw: &[u8]) -> Option<Message<'_>> {
     if is_nested_without_end(raw) {
         return None;
     }
-    let message = MessageParser::default().parse(raw)?;
-    let part = message.attachments().nth(index)?;
-    Some((describe(part), part.contents().to_vec()))
+    std::panic::catch_unwind(|| MessageParser::default().parse(raw)).ok().flatten()
 }
 
 /// Whether so many messages may lie inside each other that taking them apart would exhaust the stack.

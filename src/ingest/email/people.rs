@@ -12,7 +12,7 @@ pub(super) fn author_of(message: &Message, lists: &[Address]) -> (Option<Partici
     let first = |address: Option<&MailAddress>| {
         address.into_iter().flat_map(|a| a.iter()).find_map(|a| Some((a.name().map(shown), Address::parse(a.address()?)?)))
     };
-    let (mut name, mut address) = match first(message.from()).or_else(|| first(message.sender())) {
+    let (mut name, mut address) = match first(message.header_values("From").find_map(HeaderValue::as_address)).or_else(|| first(message.sender())) {
         Some((name, address)) => (name, Some(address)),
         None => (None, None),
     };
