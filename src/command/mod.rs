@@ -15,6 +15,7 @@ mod search;
 mod serve;
 mod show;
 mod summarize;
+mod unmatched;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -51,6 +52,8 @@ enum Command {
     Account(account::Options),
     /// Refresh an account's summary and show it
     Summarize(summarize::Options),
+    /// List what is nobody's yet, or say whose it is
+    Unmatched(unmatched::Options),
     /// Build the search index again from the store
     Reindex(reindex::Options),
     /// Show what waits, runs, or never worked
@@ -118,6 +121,7 @@ async fn dispatch(command: Command, config: Config) -> Outcome {
         Command::Search(options) => search::run(options, config).await,
         Command::Account(options) => account::run(options, config).await,
         Command::Summarize(options) => summarize::run(options, config).await,
+        Command::Unmatched(options) => unmatched::run(options, config).await,
         Command::Reindex(options) => reindex::run(options, config).await,
         Command::Jobs(options) => jobs::run(options, config).await,
         Command::Eval(options) => eval::run(options),

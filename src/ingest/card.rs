@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::owner;
-use super::table::{Company, Draft};
+use super::table::{Company, Draft, Unread};
 use super::text;
 use crate::domain::Address;
 
@@ -18,7 +18,7 @@ const MAX_CARD: usize = 4 * 1024 * 1024;
 ///
 /// # Errors
 /// When the file is no address book, or too large.
-pub fn drafts(bytes: &[u8]) -> Result<Vec<Result<Draft, (u64, String)>>, String> {
+pub fn drafts(bytes: &[u8]) -> Result<Vec<Result<Draft, Unread>>, String> {
     if bytes.len() > MAX_CARDS {
         return Err(format!("the address book has {} bytes; the limit is {MAX_CARDS}", bytes.len()));
     }
@@ -27,10 +27,10 @@ pub fn drafts(bytes: &[u8]) -> Result<Vec<Result<Draft, (u64, String)>>, String>
     let mut open: Option<(u64, String)> = None;
     for (at, line) in text.split('\n').enumerate() {
         let (line_number, key) = (at as u64 + 1, line.trim_end().to_ascii_uppercase());
-        if key == "BEGIN:VCARD" {
-            if let Some((begun, _)) = open.replace((line_number, String::new())) {
-                drafts.push(Err((begun, "the card does not end before the next begins".to_owned())));
-            }
+        if key == "BEGIN:VCARD"
+            && let Some((begun, _)) = open.replace((line_number, String::new()))
+        {
+            drafts.push(Err((begun, "the card does not end before the next begins".to_owned())));
         }
         let Some((begun, card)) = &mut open else { continue };
         let begun = *begun;

@@ -45,7 +45,7 @@ pub fn is_forward(subject: &str) -> bool {
 
 /// The mails that a mail belongs together with, nearest first: those it answers, up to one that was forwarded. What lies
 /// beyond that is another conversation, and so is what a mail itself forwards.
-pub fn belongs_to<'a>(references: &'a [String], is_forward: bool, forwarded: impl Fn(&str) -> bool) -> &'a [String] {
+pub fn belongs_to(references: &[String], is_forward: bool, forwarded: impl Fn(&str) -> bool) -> &[String] {
     if is_forward {
         return &[];
     }

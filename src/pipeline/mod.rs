@@ -13,6 +13,7 @@ pub mod receive;
 pub mod refresh;
 pub mod search;
 pub mod triggers;
+pub mod unmatched;
 pub mod work;
 
 use std::path::{Path, PathBuf};

@@ -7,12 +7,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::App;
 use super::cursor;
-use super::extract::{Caller, Page, Params, Segments, limit};
+use super::extract::{Body, Caller, Page, Params, Segments, limit};
 use super::problem::Problem;
 use crate::domain::record::{Account, Contact, Kind};
+use crate::pipeline::unmatched::{self, Assigned, Owner};
 use crate::store::account::Sort;
-use crate::store::entry::{self, Unmatched};
-use crate::store::{account, record};
+use crate::store::unmatched::Unmatched;
+use crate::store::{account, record, unmatched as waiting};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -113,14 +114,24 @@ pub struct UnmatchedDomains {
     next_cursor: Option<String>,
 }
 
+/// Says whose the mail of a domain, or of one person there, is; the past joins.
+#[utoipa::path(
+    post, path = "/v1/unmatched/{domain}", tag = "accounts", params(("domain" = String, Path)), request_body = Owner,
+    responses((status = 200, body = Assigned), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json")),
+)]
+pub async fn assign(State(app): State<App>, caller: Caller, Segments(domain): Segments<String>, Body(body): Body) -> Result<Json<Assigned>, Problem> {
+    let owner: Owner = serde_json::from_slice(&body).map_err(|e| Problem::bad_request("bad_owner", e.to_string()))?;
+    Ok(Json(unmatched::assign(&app.service, caller.workspace, &domain, owner).await?))
+}
+
 /// Lists mail that belongs to no account yet, by domain. It joins its account when that appears.
 #[utoipa::path(get, path = "/v1/unmatched", tag = "accounts", params(Page), responses((status = 200, body = UnmatchedDomains), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub async fn unmatched(State(app): State<App>, caller: Caller, Params(page): Params<Page>) -> Result<Json<UnmatchedDomains>, Problem> {
     let limit = limit(page.limit)?;
     let after: Option<String> = cursor::decode("unmatched", page.cursor.as_deref())?;
     let mut tx = app.service.store.read().await?;
-    let (mut items, total) = entry::unmatched(caller.workspace, &mut tx, after.as_deref(), limit + 1).await?;
-    let entries = entry::unmatched_count(caller.workspace, &mut tx).await?;
+    let (mut items, total) = waiting::list(caller.workspace, &mut tx, after.as_deref(), limit + 1).await?;
+    let entries = waiting::count(caller.workspace, &mut tx).await?;
     let more = items.len() as i64 > limit;
     items.truncate(limit as usize);
     let next_cursor = items.last().filter(|_| more).map(|row| cursor::encode("unmatched", &row.domain));

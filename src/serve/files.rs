@@ -9,7 +9,7 @@ use super::App;
 use super::extract::{Body, Caller, Params};
 use super::problem::Problem;
 use super::transcripts::LeftOut;
-use crate::ingest::table::{self, Draft, Mapping};
+use crate::ingest::table::{self, Draft, Mapping, Unread};
 use crate::ingest::{card, chat};
 use crate::pipeline::blocking;
 use crate::pipeline::receive::{self, Outcome, Status};
@@ -64,7 +64,7 @@ pub async fn cards(State(app): State<App>, caller: Caller, Body(body): Body) -> 
     take(&app, caller, drafts).await
 }
 
-async fn take(app: &App, caller: Caller, read: Vec<Result<Draft, (u64, String)>>) -> Result<Json<Taken>, Problem> {
+async fn take(app: &App, caller: Caller, read: Vec<Result<Draft, Unread>>) -> Result<Json<Taken>, Problem> {
     let mut left_out = Vec::new();
     let mut drafts = Vec::with_capacity(read.len());
     for draft in read {

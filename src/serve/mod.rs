@@ -97,6 +97,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(accounts::get))
         .routes(routes!(accounts::contacts))
         .routes(routes!(accounts::unmatched))
+        .routes(routes!(accounts::assign))
         .routes(routes!(profile::get))
         .routes(routes!(timeline::get))
         .routes(routes!(entries::get))

@@ -173,7 +173,8 @@ pub struct Member {
 
 /// The mails of a conversation, up to a number of them.
 pub async fn members(workspace: WorkspaceId, tx: &mut Tx, thread_id: &str, limit: i64) -> Result<Vec<Member>> {
-    let rows: Vec<(i64, String, Option<String>, Option<String>, i64, i64, i64)> = on!(tx, c => sqlx::query_as(
+    type Row = (i64, String, Option<String>, Option<String>, i64, i64, i64);
+    let rows: Vec<Row> = on!(tx, c => sqlx::query_as(
         "SELECT m.number, e.id, m.message_id, m.subject_key, m.occurred_at, m.is_reply, m.is_forward FROM entry e CROSS JOIN mail m
          WHERE e.workspace_id = $1 AND e.thread_id = $2 AND m.number = e.number LIMIT $3")
         .bind(workspace.0).bind(thread_id).bind(limit).fetch_all(c).await?);

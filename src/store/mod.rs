@@ -17,6 +17,7 @@ pub mod party;
 pub mod record;
 pub mod summary;
 pub mod thread;
+pub mod unmatched;
 pub mod workspace;
 
 pub use database::{Open, Store, Tx};

@@ -87,7 +87,8 @@ fn calendars_are_read_as_a_person_would() {
                 .position(|e| starts.contains(&e.occurred_at.to_string().as_str()) && e.subject.as_deref() == meeting["summary"].as_str());
             match at {
                 Some(at) => {
-                    wrong.extend(compare(meeting, &found.remove(at)).into_iter().map(|w| format!("{name}: {} {} {w}", starts[0], meeting["summary"])))
+                    wrong
+                        .extend(compare(meeting, &found.remove(at)).into_iter().map(|w| format!("{name}: {} {} {w}", starts[0], meeting["summary"])));
                 }
                 None if meeting["optional"] == true => {}
                 None => wrong.push(format!("{name}: missing {} {}", starts[0], meeting["summary"])),

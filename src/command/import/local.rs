@@ -9,7 +9,7 @@ use rapport::ingest::table::{self, Draft};
 use rapport::ingest::{calendar, card, chat, record, transcript};
 use rapport::pipeline::receive::{self, Outcome, Owning, RawMail, Status};
 use rapport::pipeline::{Service, work};
-use rapport::store::{change, entry};
+use rapport::store::{change, unmatched};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -47,7 +47,7 @@ pub async fn local(service: &Service, workspace: WorkspaceId, mut intake: Intake
         }
     }
     let mut tx = service.store.read().await?;
-    totals.unmatched = entry::unmatched_after(workspace, &mut tx, before).await?.unsigned_abs();
+    totals.unmatched = unmatched::added_after(workspace, &mut tx, before).await?.unsigned_abs();
     drop(tx);
     stop.cancel();
     let _ = tokio::task::spawn_blocking(move || follower.join()).await;

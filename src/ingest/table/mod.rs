@@ -16,6 +16,9 @@ const MAX_COLUMNS: usize = 1_000;
 /// Longer cells are no cells: mostly a quote that was never closed.
 const MAX_CELL: usize = 1024 * 1024;
 
+/// What could not be read: the line it begins on, and why.
+pub type Unread = (u64, String);
+
 /// The rows under one header.
 #[derive(Debug, Default)]
 pub struct Table {
@@ -23,14 +26,14 @@ pub struct Table {
     /// Each with the line it begins on.
     pub rows: Vec<(u64, Vec<String>)>,
     /// Rows that could not be read: the line, and why.
-    pub refused: Vec<(u64, String)>,
+    pub refused: Vec<Unread>,
 }
 
 /// The records of a table's rows, and why other rows make none.
 ///
 /// # Errors
 /// When the table cannot be read, or its columns are not understood.
-pub fn read_drafts(bytes: &[u8], mapping: Option<&Mapping>) -> Result<Vec<Result<Draft, (u64, String)>>, String> {
+pub fn read_drafts(bytes: &[u8], mapping: Option<&Mapping>) -> Result<Vec<Result<Draft, Unread>>, String> {
     let table = read(bytes)?;
     let plan = plan(&table.header, mapping)?;
     let mut drafts = drafts(&table, &plan);

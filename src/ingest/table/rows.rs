@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::Table;
 use super::cells::{self, DayOrder};
 use super::plan::{Plan, normal};
+use super::{Table, Unread};
 use crate::domain::Address;
 use crate::domain::record::Kind;
 use crate::ingest::{html, owner};
@@ -35,7 +35,7 @@ pub struct Draft {
 }
 
 /// The records of a table's rows, in order; a row that makes none says why.
-pub fn drafts(table: &Table, plan: &Plan) -> Vec<Result<Draft, (u64, String)>> {
+pub fn drafts(table: &Table, plan: &Plan) -> Vec<Result<Draft, Unread>> {
     let dated = plan.fields.iter().filter(|(field, _)| is_dated(field)).flat_map(|(_, columns)| columns.clone()).collect::<Vec<_>>();
     let order = cells::day_order(table.rows.iter().flat_map(|(_, row)| dated.iter().filter_map(|&at| row.get(at)).map(String::as_str)));
     let headers: Vec<String> = table.header.iter().map(|name| normal(name)).collect();
