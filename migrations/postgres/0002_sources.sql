@@ -18,6 +18,12 @@ CREATE INDEX calendar_event_by_horizon ON calendar_event (horizon) WHERE horizon
 -- Words that stand in a mail and that its reader does not see: JSON list.
 ALTER TABLE mail ADD COLUMN hidden TEXT NOT NULL DEFAULT '[]';
 
+-- Fingerprint of a mail's new words, by which near-equal mails of one author are told; null for a few words.
+ALTER TABLE mail ADD COLUMN likeness BIGINT;
+-- 1: says nearly the same as an earlier mail of its author's to the same account.
+ALTER TABLE mail ADD COLUMN repeats BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX mail_by_author ON mail (workspace_id, author, occurred_at) WHERE likeness IS NOT NULL;
+
 -- 1: passes another mail on, and begins a conversation of its own.
 ALTER TABLE mail ADD COLUMN is_forward BIGINT NOT NULL DEFAULT 0;
 

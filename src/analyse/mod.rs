@@ -1,3 +1,4 @@
 //! What is in a text, whoever wrote it: knows text, not customers.
 
+pub mod language;
 pub mod sentences;

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use rapport::config::Config;
+use rapport::domain::entry::{Flag, Flagged};
 use rapport::domain::money;
 use rapport::pipeline::profile::{self, Sections};
 
@@ -96,9 +97,10 @@ fn print(sections: &Sections) {
     }
     if let Some(communications) = &sections.communications.data {
         heading("Newest communications");
-        for entry in &communications.newest {
+        for Flagged { entry, flags } in &communications.newest {
+            let doubt = if flags.contains(&Flag::UnverifiedSender) { " (unverified sender)" } else { "" };
             anstream::println!(
-                "  {} {:<15} {}",
+                "  {} {:<15} {}{doubt}",
                 show::time(entry.occurred_at),
                 entry.r#type,
                 show::plain(entry.subject.as_deref().unwrap_or("(no subject)"))

@@ -73,6 +73,12 @@ words! {
         MessageIdReused = "message_id_reused",
         /// It holds words that its reader does not see; they are listed, and do not count as said.
         HiddenText = "hidden_text",
+        /// It says that somebody sent it who, as far as can be told, did not: its checks failed, or the name shown is
+        /// another address. It counts as nobody's words.
+        UnverifiedSender = "unverified_sender",
+        /// It says nearly the same as a mail of the same author to the same account in the week before, and counts once
+        /// with that.
+        Repeated = "repeated",
         /// The text was longer than the limit; the raw mail holds all of it.
         Shortened = "shortened",
     }
@@ -212,6 +218,14 @@ impl Entry {
         }
     }
 
+    /// Whether people said it and it may be counted and cited: no event, not internal, not automatic, of a sender whom
+    /// it can be believed, and not the repetition of another.
+    pub fn counts_as_said(&self, spans: &[Span], flags: &[Flag]) -> bool {
+        let doubtful = |flag: &Flag| matches!(flag, Flag::UnverifiedSender | Flag::Repeated);
+        let automatic = |span: &Span| span.kind == SpanKind::Automatic;
+        self.r#type.is_communication() && !self.is_internal() && !spans.iter().any(automatic) && !flags.iter().any(doubtful)
+    }
+
     /// Whether it may feed summaries: not marked internal, and not a note that begins by saying so.
     pub fn is_internal(&self) -> bool {
         let says_so = || {
@@ -223,6 +237,14 @@ impl Entry {
         };
         self.visibility == Visibility::Internal || (self.r#type == EntryType::Note && says_so())
     }
+}
+
+/// An entry and what a reader should know about how it came in.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Flagged {
+    #[serde(flatten)]
+    pub entry: Entry,
+    pub flags: Vec<Flag>,
 }
 
 /// The stretches of `body` that are new words, as text with their start in characters.

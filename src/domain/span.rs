@@ -16,12 +16,34 @@ words! {
     }
 }
 
+words! {
+    /// The languages that are told apart, by their ISO 639-1 codes.
+    Language {
+        Dutch = "nl",
+        English = "en",
+        French = "fr",
+        German = "de",
+        Italian = "it",
+        Portuguese = "pt",
+        Spanish = "es",
+    }
+}
+
 /// A stretch of an entry's body, in Unicode scalar values, end exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Span {
     pub kind: SpanKind,
     pub start: usize,
     pub end: usize,
+    /// What its words are in; absent for a few letters, other scripts, signatures and footers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
+}
+
+impl Span {
+    pub fn new(kind: SpanKind, start: usize, end: usize) -> Span {
+        Span { kind, start, end, language: None }
+    }
 }
 
 /// The slice of `text` between two offsets counted in Unicode scalar values; `None` when they lie outside.
@@ -57,7 +79,7 @@ mod tests {
 
     #[test]
     fn spans_are_cut_in_one_walk() {
-        let span = |start, end| Span { kind: SpanKind::New, start, end };
+        let span = |start, end| Span::new(SpanKind::New, start, end);
         let spans = [span(0, 5), span(7, 11), span(11, 11), span(12, 99)];
         let words: Vec<&str> = slices("Grüße, José!", &spans).map(|(_, words)| words).collect();
         assert_eq!(words, ["Grüße", "José", "", ""]);

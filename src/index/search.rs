@@ -306,7 +306,7 @@ mod tests {
             name: Some("Ann Lee".into()),
             email: Some(format!("p{}@acme.example", number % 3)),
         });
-        let spans = [Span { kind: SpanKind::New, start: 0, end: middle }, Span { kind: SpanKind::Quoted, start: middle, end }];
+        let spans = [Span::new(SpanKind::New, 0, middle), Span::new(SpanKind::Quoted, middle, end)];
         Document::of(WORKSPACE, number, 1 + number % 2, &entry, &spans, &[])
     }
 

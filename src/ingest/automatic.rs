@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use mail_parser::Message;
+use mail_parser::{Message, MessagePart, MimeHeaders};
 use regex::Regex;
 
 words! {
@@ -42,13 +42,20 @@ pub fn recognise(message: &Message, from: Option<&str>, subject: &str) -> Option
     {
         return Some(Automatic::AutoReply);
     }
-    if is_type("text", "calendar") {
+    if is_type("text", "calendar") || message.parts.iter().any(is_invitation) {
         return Some(Automatic::Calendar);
     }
     // A discussion list also says `Precedence: list` and how to leave it; only bulk senders count as newsletters.
     let discussion = !header("List-Post").is_empty() || !header("X-BeenThere").is_empty() || !header("X-Mailman-Version").is_empty();
     let bulk = header("Precedence").starts_with("bulk") || !header("List-Unsubscribe").is_empty() || !header("Feedback-ID").is_empty();
     (bulk && !discussion).then_some(Automatic::Newsletter)
+}
+
+/// Whether a part asks, answers or calls off a meeting (iMIP, RFC 6047): mail of calendars says so by its method.
+fn is_invitation(part: &MessagePart) -> bool {
+    let calendar =
+        part.content_type().filter(|t| t.c_type.eq_ignore_ascii_case("text") && t.subtype().is_some_and(|s| s.eq_ignore_ascii_case("calendar")));
+    calendar.is_some_and(|t| t.has_attribute("method"))
 }
 
 /// How the subject of an automatic reply begins.

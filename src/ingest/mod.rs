@@ -10,6 +10,7 @@ pub mod derive;
 pub mod email;
 pub mod format;
 pub mod html;
+pub mod likeness;
 pub mod mailbox;
 pub mod owner;
 pub mod record;

@@ -7,14 +7,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::people;
+use super::repeat;
 use super::triggers::{self, Asked};
 use crate::config::Config;
-use crate::domain::entry::{Direction, Entry, EntryType, Side};
+use crate::domain::entry::{Direction, Entry, EntryType, Flag, Side};
 use crate::domain::{Address, Parties, WorkspaceId};
 use crate::ingest::owner::{self, Rule};
 use crate::store::change::{self, Action, NewChange};
 use crate::store::job::{self, When};
-use crate::store::{Result, Tx, entry, mail, party};
+use crate::store::{Result, Tx, entry, mail, party, repeat as said};
 
 /// The job that looks at entries again; its key is the address, name or domain.
 pub const JOIN: &str = "join";
@@ -82,13 +83,14 @@ async fn settle_one(workspace: WorkspaceId, tx: &mut Tx, number: i64, asked: &mu
         Some(about) => {
             let author = about.author.as_deref().and_then(Address::parse);
             let recipients = recipients(&entry);
+            let verified = !stored.flags.contains(&Flag::UnverifiedSender);
             let addresses: Vec<&Address> = author.iter().chain(&recipients).collect();
             let parties = party::known(workspace, tx, &addresses).await?;
             let references = mail::references(workspace, tx, number).await?;
             if stored.rule.as_deref() != Some(Rule::Given.as_str()) {
                 entry.account_id = None;
             }
-            place(workspace, tx, &mut entry, &references, &parties, author.as_ref(), &recipients).await?
+            place(workspace, tx, &mut entry, &references, &parties, Author { address: author.as_ref(), verified }, &recipients).await?
         }
         None => {
             let given = stored.rule.as_deref() == Some(Rule::Given.as_str());
@@ -99,6 +101,7 @@ async fn settle_one(workspace: WorkspaceId, tx: &mut Tx, number: i64, asked: &mu
         return Ok(false);
     }
     let moved = entry.account_id != stored.entry.account_id;
+    let gone = if moved { said::find(workspace, tx, number).await? } else { None };
     let sequence = change::append(
         workspace,
         tx,
@@ -126,7 +129,12 @@ async fn settle_one(workspace: WorkspaceId, tx: &mut Tx, number: i64, asked: &mu
     )
     .await?;
     if moved {
-        triggers::on_entry(workspace, tx, &entry, number, stored.communication, asked, config, now).await?;
+        if let Some(gone) = gone {
+            repeat::left(workspace, tx, &gone, now).await?;
+        }
+        let repeats = repeat::arrived(workspace, tx, number, now).await?;
+        let communication = entry.counts_as_said(&stored.spans, &stored.flags) && !repeats;
+        triggers::on_entry(workspace, tx, &entry, number, communication, asked, config, now).await?;
     }
     Ok(moved)
 }
@@ -144,6 +152,13 @@ pub struct Owned {
     pub unmatched_domain: Option<String>,
 }
 
+/// Who a mail says it is from, and whether that can be believed.
+#[derive(Debug, Clone, Copy)]
+pub struct Author<'a> {
+    pub address: Option<&'a Address>,
+    pub verified: bool,
+}
+
 /// Sets side, type and, unless it is given, account of a mail; `references` are the mails it answers, nearest first.
 pub async fn place(
     workspace: WorkspaceId,
@@ -151,14 +166,15 @@ pub async fn place(
     entry: &mut Entry,
     references: &[String],
     parties: &Parties,
-    author: Option<&Address>,
+    Author { address: author, verified }: Author<'_>,
     recipients: &[Address],
 ) -> Result<Owned> {
-    let ours = author.is_some_and(|a| parties.is_us(a));
+    let ours = verified && author.is_some_and(|a| parties.is_us(a));
     (entry.r#type, entry.side, entry.direction) = if ours {
         (EntryType::EmailSent, Some(Side::Us), Some(Direction::Outbound))
     } else {
-        (EntryType::EmailReceived, Some(Side::Customer), Some(Direction::Inbound))
+        // Whoever forged it is on nobody's side.
+        (EntryType::EmailReceived, verified.then_some(Side::Customer), Some(Direction::Inbound))
     };
     if entry.account_id.is_some() {
         return Ok(Owned { rule: Some(Rule::Given), unmatched_domain: None });

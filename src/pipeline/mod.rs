@@ -11,6 +11,7 @@ pub mod people;
 pub mod profile;
 pub mod receive;
 pub mod refresh;
+pub mod repeat;
 pub mod search;
 pub mod triggers;
 pub mod unmatched;

@@ -7,10 +7,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{PipelineError, Result, Service, refresh};
-use crate::domain::entry::EntryType;
+use crate::domain::WorkspaceId;
+use crate::domain::entry::{EntryType, Flagged};
 use crate::domain::record::{Account, Contact, Deal, Kind, Task, TeamMember, Ticket};
 use crate::domain::summary::Summary;
-use crate::domain::{Entry, WorkspaceId};
 use crate::store::{account, entry, record, summary};
 
 words! { State { Ready = "ready", Empty = "empty", Stale = "stale" } }
@@ -62,7 +62,7 @@ pub struct Header {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Communications {
     /// The newest ten, newest first.
-    pub newest: Vec<Entry>,
+    pub newest: Vec<Flagged>,
     /// All entries of the timeline by type.
     pub counts: BTreeMap<String, i64>,
 }
@@ -111,7 +111,8 @@ pub async fn read(service: &Service, workspace: WorkspaceId, account_id: &str) -
     let contacts: Vec<Contact> = record::of_account(workspace, tx, Kind::Contact, account_id).await?;
     let said: Vec<EntryType> = EntryType::ALL.iter().copied().filter(|t| t.is_communication()).collect();
     let past = entry::Filter { types: said, to: Some(now), ..entry::Filter::default() };
-    let newest: Vec<Entry> = entry::timeline(workspace, tx, account_id, &past, None, NEWEST).await?.into_iter().map(|s| s.entry).collect();
+    let newest = entry::timeline(workspace, tx, account_id, &past, None, NEWEST).await?;
+    let newest: Vec<Flagged> = newest.into_iter().map(|s| Flagged { entry: s.entry, flags: s.flags }).collect();
     let counts = entry::counts(workspace, tx, account_id, &entry::Filter::default()).await?;
     let counts: BTreeMap<String, i64> = counts.into_iter().map(|(t, n)| (t.to_string(), n)).collect();
     let communications = Section::of((!counts.is_empty()).then_some(Communications { newest, counts }));

@@ -12,8 +12,7 @@ use super::cursor;
 use super::entries::shown;
 use super::extract::{Caller, Params, Segments, limit, range, words};
 use super::problem::Problem;
-use crate::domain::Entry;
-use crate::domain::entry::EntryType;
+use crate::domain::entry::{EntryType, Flagged};
 use crate::index::query;
 use crate::index::search::{Order, Request};
 use crate::pipeline::search::{find, person_keys};
@@ -43,7 +42,7 @@ pub struct Wanted {
 #[derive(Serialize, ToSchema)]
 pub struct Timeline {
     /// Newest first.
-    items: Vec<Entry>,
+    items: Vec<Flagged>,
     /// Entries that match.
     total: i64,
     /// By type under the other filters, whatever types were asked for.
@@ -58,7 +57,7 @@ pub struct Timeline {
 pub struct Group {
     r#type: EntryType,
     count: i64,
-    items: Vec<Entry>,
+    items: Vec<Flagged>,
     /// For `type=` of this group alone.
     next_cursor: Option<String>,
 }
@@ -141,12 +140,16 @@ async fn page(
     after: Option<entry::After>,
     limit: i64,
     question: &str,
-) -> Result<(Vec<Entry>, Option<String>), Problem> {
+) -> Result<(Vec<Flagged>, Option<String>), Problem> {
     let mut stored = entry::timeline(caller.workspace, tx, id, filter, after, limit + 1).await?;
     let more = stored.len() as i64 > limit;
     stored.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = stored.last().filter(|_| more).map(|last| cursor::encode(question, last.after()));
-    Ok((stored.into_iter().map(|s| shown(s.entry)).collect(), next))
+    Ok((stored.into_iter().map(flagged).collect(), next))
+}
+
+fn flagged(stored: entry::Stored) -> Flagged {
+    Flagged { entry: shown(stored.entry), flags: stored.flags }
 }
 
 /// The timeline of what matches some words: found by the index, counted by it, loaded from the store.
@@ -167,6 +170,6 @@ async fn searched(app: &App, caller: Caller, mut request: Request, types: Vec<En
     let mut tx = app.service.store.read().await?;
     let mut stored = entry::by_numbers(caller.workspace, &mut tx, &numbers).await?;
     stored.sort_by_key(|s| numbers.iter().position(|n| *n == s.number));
-    let items = stored.into_iter().map(|s| shown(s.entry)).collect();
+    let items = stored.into_iter().map(flagged).collect();
     Ok(Json(Timeline { items, total: i64::try_from(results.total).unwrap_or(i64::MAX), counts, groups: None, next_cursor }))
 }

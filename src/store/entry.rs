@@ -8,7 +8,7 @@ use super::database::on;
 use super::{Result, StoreError, Tx, account, micros, time};
 use crate::domain::address::registrable;
 use crate::domain::entry::{Entry, EntryType, Flag};
-use crate::domain::span::{Span, SpanKind};
+use crate::domain::span::Span;
 use crate::domain::{Address, WorkspaceId};
 
 /// An entry as stored.
@@ -109,10 +109,6 @@ fn json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("spans and flags are plain values")
 }
 
-fn is_communication(entry: &Entry, spans: &[Span]) -> bool {
-    entry.r#type.is_communication() && !entry.is_internal() && !spans.iter().any(|s| s.kind == SpanKind::Automatic)
-}
-
 /// Stores a new entry with its participants, and counts it.
 pub async fn insert(workspace: WorkspaceId, tx: &mut Tx, new: &New<'_>) -> Result<()> {
     let e = new.entry;
@@ -122,7 +118,7 @@ pub async fn insert(workspace: WorkspaceId, tx: &mut Tx, new: &New<'_>) -> Resul
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)")
         .bind(new.number).bind(workspace.0).bind(&e.id).bind(e.account_id.as_deref()).bind(new.rule).bind(e.r#type.as_str())
         .bind(micros(e.occurred_at)).bind(e.subject.as_deref()).bind(&e.body).bind(details(e)).bind(json(&new.spans))
-        .bind(json(&new.flags)).bind(i64::from(e.is_internal())).bind(i64::from(is_communication(e, new.spans))).bind(e.thread_id.as_deref()).bind(e.deal_id.as_deref())
+        .bind(json(&new.flags)).bind(i64::from(e.is_internal())).bind(i64::from(e.counts_as_said(new.spans, new.flags))).bind(e.thread_id.as_deref()).bind(e.deal_id.as_deref())
         .bind(new.origin).bind(new.unmatched_domain).bind(new.updated_at.map(micros)).bind(micros(new.received_at))
         .bind(new.content_hash).bind(new.sequence).execute(c).await?.rows_affected());
     insert_participants(workspace, tx, new.number, e).await?;
@@ -200,7 +196,7 @@ pub async fn update(workspace: WorkspaceId, tx: &mut Tx, before: &Stored, new: &
          WHERE workspace_id = $1 AND number = $2")
         .bind(workspace.0).bind(before.number).bind(e.account_id.as_deref()).bind(new.rule).bind(e.r#type.as_str())
         .bind(micros(e.occurred_at)).bind(e.subject.as_deref()).bind(&e.body).bind(details(e)).bind(json(&new.spans))
-        .bind(json(&new.flags)).bind(i64::from(e.is_internal())).bind(i64::from(is_communication(e, new.spans))).bind(e.thread_id.as_deref()).bind(e.deal_id.as_deref())
+        .bind(json(&new.flags)).bind(i64::from(e.is_internal())).bind(i64::from(e.counts_as_said(new.spans, new.flags))).bind(e.thread_id.as_deref()).bind(e.deal_id.as_deref())
         .bind(new.unmatched_domain).bind(new.updated_at.map(micros)).bind(new.content_hash).bind(new.sequence).execute(c).await?.rows_affected());
     on!(tx, c => sqlx::query("DELETE FROM participant WHERE workspace_id = $1 AND number = $2")
         .bind(workspace.0).bind(before.number).execute(c).await?.rows_affected());
@@ -217,6 +213,14 @@ pub async fn delete(workspace: WorkspaceId, tx: &mut Tx, stored: &Stored, now: T
     }
     super::mail::delete(workspace, tx, stored.number).await?;
     count(workspace, tx, stored.entry.account_id.as_deref(), stored.entry.r#type, -1, now);
+    Ok(())
+}
+
+/// Sets what a reader should know about how it came in.
+pub async fn set_flags(workspace: WorkspaceId, tx: &mut Tx, stored: &Stored, flags: &[Flag], sequence: i64) -> Result<()> {
+    let counts = stored.entry.counts_as_said(&stored.spans, flags);
+    on!(tx, c => sqlx::query("UPDATE entry SET flags = $3, communication = $4, sequence = $5 WHERE workspace_id = $1 AND number = $2")
+        .bind(workspace.0).bind(stored.number).bind(json(&flags)).bind(i64::from(counts)).bind(sequence).execute(c).await?.rows_affected());
     Ok(())
 }
 

@@ -22,17 +22,20 @@ pub struct New<'a> {
     pub author: Option<&'a str>,
     pub automatic: Option<&'a str>,
     pub hidden: &'a [Hidden],
+    /// Fingerprint of its new words.
+    pub likeness: Option<u64>,
     pub references: &'a [String],
     pub raw: &'a [u8],
 }
 
 pub async fn insert(workspace: WorkspaceId, tx: &mut Tx, new: &New<'_>) -> Result<()> {
     on!(tx, c => sqlx::query(
-        "INSERT INTO mail (number, workspace_id, message_id, subject_key, occurred_at, is_reply, author, automatic, hidden, is_forward)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+        "INSERT INTO mail (number, workspace_id, message_id, subject_key, occurred_at, is_reply, author, automatic, hidden, is_forward, likeness)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
         .bind(new.number).bind(workspace.0).bind(new.message_id).bind(new.subject_key).bind(micros(new.occurred_at))
         .bind(i64::from(new.is_reply)).bind(new.author).bind(new.automatic)
-        .bind(serde_json::to_string(new.hidden).map_err(|e| StoreError::corrupt("hidden words", e))?).bind(i64::from(new.is_forward)).execute(c).await?.rows_affected());
+        .bind(serde_json::to_string(new.hidden).map_err(|e| StoreError::corrupt("hidden words", e))?).bind(i64::from(new.is_forward))
+        .bind(new.likeness.map(u64::cast_signed)).execute(c).await?.rows_affected());
     if !new.references.is_empty() {
         on!(tx, c => {
             let mut query = sqlx::QueryBuilder::new("INSERT INTO mail_reference (number, position, workspace_id, message_id) ");

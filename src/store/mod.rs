@@ -15,6 +15,7 @@ pub mod job;
 pub mod mail;
 pub mod party;
 pub mod record;
+pub mod repeat;
 pub mod summary;
 pub mod thread;
 pub mod unmatched;

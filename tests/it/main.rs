@@ -10,6 +10,7 @@ mod cli;
 mod emails;
 mod events;
 mod hidden;
+mod hostile;
 mod http;
 mod jobs;
 mod kill;

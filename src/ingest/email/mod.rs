@@ -2,6 +2,7 @@
 
 mod content;
 mod people;
+mod sender;
 
 use jiff::Timestamp;
 use mail_parser::{HeaderValue, Message, MessageParser};
@@ -11,9 +12,9 @@ use self::content::{attachments_of, depth, describe};
 use self::people::{author_of, is_list, list_addresses, people};
 use super::automatic::{self, Automatic};
 use super::text::clean;
-use super::{concealed, reply};
+use super::{concealed, likeness, reply};
 use crate::domain::Address;
-use crate::domain::entry::{Attachment, Entry, EntryType, Flag, Hidden, HiddenBy, Participant, ParticipantRole};
+use crate::domain::entry::{Attachment, Entry, EntryType, Flag, Hidden, HiddenBy, Participant, ParticipantRole, new_words};
 use crate::domain::span::{Span, SpanKind};
 
 /// Larger mails are refused with a sentence; what mail systems commonly accept.
@@ -38,6 +39,8 @@ pub struct Mail {
     /// Words that stand in it and that its reader does not see.
     pub hidden: Vec<Hidden>,
     pub automatic: Option<Automatic>,
+    /// Fingerprint of its new words; see [`likeness`].
+    pub likeness: Option<u64>,
     pub message_id: Option<String>,
     /// Message-IDs of the mails it answers, nearest first.
     pub references: Vec<String>,
@@ -102,6 +105,9 @@ pub fn parse(raw: &[u8], received_at: Timestamp) -> Result<Mail, String> {
     if !hidden.is_empty() {
         flags.push(Flag::HiddenText);
     }
+    if !sender::is_believable(&message, author.as_ref()) {
+        flags.push(Flag::UnverifiedSender);
+    }
 
     let dated = date_of(&message);
     let occurred_at = dated.unwrap_or(received_at);
@@ -138,8 +144,9 @@ pub fn parse(raw: &[u8], received_at: Timestamp) -> Result<Mail, String> {
     entry.attachments = attachments;
     let spans = if automatic.is_some() { whole(&body, SpanKind::Automatic) } else { reply::split(&body) };
     let spans = cut_out(spans, &concealed);
+    let likeness = likeness::of(new_words(&body, &spans).map(|(_, words)| words));
     entry.body = body;
-    Ok(Mail { entry, spans, flags, hidden, automatic, message_id, references: references_of(&message), author, recipients })
+    Ok(Mail { entry, spans, flags, hidden, automatic, likeness, message_id, references: references_of(&message), author, recipients })
 }
 
 /// When a mail says it was written, as far as its headers can be read; its beginning is enough.
@@ -189,7 +196,7 @@ fn after_headers(raw: &[u8]) -> &[u8] {
 fn whole(body: &str, kind: SpanKind) -> Vec<Span> {
     let start = body.chars().take_while(|c| c.is_whitespace()).count();
     let end = body.trim_end().chars().count();
-    if start < end { vec![Span { kind, start, end }] } else { Vec::new() }
+    if start < end { vec![Span::new(kind, start, end)] } else { Vec::new() }
 }
 
 /// Spans in which the concealed stretches are of a kind of their own.
@@ -202,7 +209,7 @@ fn cut_out(spans: Vec<Span>, concealed: &[concealed::Stretch]) -> Vec<Span> {
             if start > at {
                 cut.push(Span { start: at, end: start, ..span });
             }
-            cut.push(Span { kind: SpanKind::Hidden, start, end });
+            cut.push(Span::new(SpanKind::Hidden, start, end));
             at = end;
         }
         if at < span.end {
@@ -220,7 +227,18 @@ fn unreadable(raw: &[u8], received_at: Timestamp) -> Mail {
     entry.body = body;
     let spans = whole(&entry.body, SpanKind::New);
     let flags = vec![Flag::TooComplex, Flag::DateUnknown];
-    Mail { entry, spans, flags, hidden: Vec::new(), automatic: None, message_id: None, references: Vec::new(), author: None, recipients: Vec::new() }
+    Mail {
+        entry,
+        spans,
+        flags,
+        hidden: Vec::new(),
+        automatic: None,
+        likeness: None,
+        message_id: None,
+        references: Vec::new(),
+        author: None,
+        recipients: Vec::new(),
+    }
 }
 
 // ---- identity ----------------------------------------------------------------------------------------------------

@@ -396,7 +396,7 @@ fn spans_of(lines: &[Line], kinds: &[SpanKind]) -> Vec<Span> {
         let end = start + line.text.trim().chars().count();
         match spans.last_mut() {
             Some(span) if span.kind == kind => span.end = end,
-            _ => spans.push(Span { kind, start, end }),
+            _ => spans.push(Span::new(kind, start, end)),
         }
     }
     spans

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::version::{Standing, StoredVersion, standing};
 use super::{Outcome, Status};
+use crate::analyse::language;
 use crate::config::Config;
 use crate::domain::WorkspaceId;
 use crate::domain::entry::{Direction, Entry, EntryType, Side};
@@ -12,10 +13,10 @@ use crate::domain::span::{Span, SpanKind};
 use crate::ingest::owner::Rule;
 use crate::ingest::reply;
 use crate::pipeline::join::Owned;
-use crate::pipeline::people;
 use crate::pipeline::triggers::{self, Asked};
+use crate::pipeline::{people, repeat};
 use crate::store::change::{self, Action, NewChange};
-use crate::store::{Result, Tx, entry, record};
+use crate::store::{Result, Tx, entry, record, repeat as said};
 
 pub(super) async fn take_entry(
     workspace: WorkspaceId,
@@ -99,7 +100,8 @@ pub async fn put_entry(
     let action = if before.is_some() { Action::Updated } else { Action::Added };
     let change = NewChange { what: "entry", id: &entry.id, number: before.map(|b| b.number), account_id: entry.account_id.as_deref(), action };
     let sequence = change::append(workspace, tx, change, now).await?;
-    let spans = spans_of(entry);
+    let mut spans = spans_of(entry);
+    language::mark(&entry.body, &mut spans);
     let (updated_at, content_hash) = source.version.unwrap_or((None, &own_hash));
     let new = entry::New {
         number: before.map_or(sequence, |b| b.number),
@@ -118,7 +120,7 @@ pub async fn put_entry(
         Some(before) => entry::update(workspace, tx, before, &new).await?,
         None => {
             entry::insert(workspace, tx, &new).await?;
-            let communication = entry.r#type.is_communication() && !entry.is_internal();
+            let communication = entry.counts_as_said(&spans, &[]);
             triggers::on_entry(workspace, tx, entry, new.number, communication, asked, config, now).await?;
         }
     }
@@ -131,7 +133,7 @@ fn spans_of(entry: &Entry) -> Vec<Span> {
     }
     let start = entry.body.chars().take_while(|c| c.is_whitespace()).count();
     let end = entry.body.trim_end().chars().count();
-    if start < end { vec![Span { kind: SpanKind::New, start, end }] } else { Vec::new() }
+    if start < end { vec![Span::new(SpanKind::New, start, end)] } else { Vec::new() }
 }
 
 pub(super) async fn remove_entry(workspace: WorkspaceId, tx: &mut Tx, id: &str, now: Timestamp) -> Result<()> {
@@ -150,5 +152,8 @@ pub(super) async fn delete_entry(workspace: WorkspaceId, tx: &mut Tx, stored: &e
         action: Action::Deleted,
     };
     change::append(workspace, tx, change, now).await?;
+    if let Some(gone) = said::find(workspace, tx, stored.number).await? {
+        repeat::left(workspace, tx, &gone, now).await?;
+    }
     entry::delete(workspace, tx, stored, now).await
 }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::records::take;
 use super::{Outcome, Owning, RawMail, Status};
+use crate::analyse::language;
 use crate::config::Config;
 use crate::domain::entry::{Entry, Flag};
 use crate::domain::record::{Account, Change as RecordChange, Kind, Record, Version};
@@ -15,8 +16,9 @@ use crate::ingest::email::{self, Mail};
 use crate::ingest::owner::{self, Rule};
 use crate::ingest::record::Rejection;
 use crate::ingest::thread;
+use crate::pipeline::join::Author;
 use crate::pipeline::triggers::{self, Asked};
-use crate::pipeline::{Result as PipelineResult, Service, attachments, blocking, conversation, join};
+use crate::pipeline::{Result as PipelineResult, Service, attachments, blocking, conversation, join, repeat};
 use crate::store::change::{self, Action, NewChange};
 use crate::store::{Result, Tx, entry, mail, party, record, thread as threads, workspace as workspaces};
 
@@ -53,7 +55,10 @@ pub async fn mails(service: &Service, workspace: WorkspaceId, raws: Vec<RawMail>
         let read = |(raw, hash): (RawMail, String)| match known.get(&hash).cloned() {
             Some((number, sources)) => Item::Seen { number, hash, here: sources.contains(&raw.source), source: raw.source },
             None => match email::parse(&raw.bytes, now) {
-                Ok(mail) => Item::New(Parsed { hash, mail: Box::new(mail), raw }),
+                Ok(mut mail) => {
+                    language::mark(&mail.entry.body, &mut mail.spans);
+                    Item::New(Parsed { hash, mail: Box::new(mail), raw })
+                }
                 Err(reason) => Item::Refused(reason),
             },
         };
@@ -144,13 +149,15 @@ impl<'a> Batch<'a> {
         if self.deleted.contains(&id) {
             return Ok(Outcome::of(Status::Unchanged, Kind::Entry, &id, None));
         }
-        if self.owning.discover_accounts {
+        if self.owning.discover_accounts && !mail.flags.contains(&Flag::UnverifiedSender) {
             self.discover(tx, &mail).await?;
         }
 
+        let verified = !mail.flags.contains(&Flag::UnverifiedSender);
+        let author = Author { address: mail.author.as_ref(), verified };
         let mut entry = mail.entry;
         entry.account_id = self.owning.account_id.clone();
-        let owned = join::place(workspace, tx, &mut entry, &mail.references, &self.parties, mail.author.as_ref(), &mail.recipients).await?;
+        let owned = join::place(workspace, tx, &mut entry, &mail.references, &self.parties, author, &mail.recipients).await?;
         let change = NewChange { what: "entry", id: &id, number: None, account_id: entry.account_id.as_deref(), action: Action::Added };
         let number = change::append(workspace, tx, change, now).await?;
         let subject = entry.subject.as_deref().unwrap_or_default();
@@ -169,6 +176,7 @@ impl<'a> Batch<'a> {
             author: mail.author.as_ref().map(Address::as_str),
             automatic: mail.automatic.map(|a| a.as_str()),
             hidden: &mail.hidden,
+            likeness: mail.likeness,
             references: &mail.references,
             raw: &parsed.raw.bytes,
         };
@@ -212,7 +220,8 @@ impl<'a> Batch<'a> {
             conversation::repair(workspace, tx, message_id, is_forward).await?;
         }
         attachments::ask(workspace, tx, &entry, number, now).await?;
-        let communication = mail.automatic.is_none() && !entry.is_internal();
+        let repeats = repeat::arrived(workspace, tx, number, now).await?;
+        let communication = entry.counts_as_said(&mail.spans, &flags) && !repeats;
         triggers::on_entry(workspace, tx, &entry, number, communication, &mut self.asked, self.config, now).await?;
         if entry.account_id.is_some() {
             for answer in mail::answers_without_own_account(workspace, tx, number).await? {
