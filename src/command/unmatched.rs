@@ -68,7 +68,8 @@ async fn assign(options: &Options, config: Config, domain: &str) -> Outcome {
         println!("{answer}");
     } else {
         let waiting = answer["waiting"].as_u64().unwrap_or(0);
-        println!("{domain} is {}'s; {} entries waited under it", answer["account_id"].as_str().unwrap_or_default(), number(waiting));
+        let entries = if waiting == 1 { "1 entry".to_owned() } else { format!("{} entries", number(waiting)) };
+        println!("{domain} is {}'s; {entries} waited under it", answer["account_id"].as_str().unwrap_or_default());
     }
     Ok(())
 }

@@ -50,7 +50,8 @@ pub fn format_of(start: &[u8]) -> Format {
     if lower.starts_with("begin:vcard") {
         return Format::Cards;
     }
-    if lower.starts_with("webvtt") || text.lines().filter(|line| !line.trim().is_empty()).take(6).any(|line| line.contains("-->")) {
+    let is_timing = |line: &str| line.contains("-->") && line.trim_start().starts_with(|c: char| c.is_ascii_digit());
+    if lower.starts_with("webvtt") || text.lines().filter(|line| !line.trim().is_empty()).take(6).any(is_timing) {
         return Format::Cues;
     }
     if chat::is_chat(text) {
@@ -109,6 +110,7 @@ mod tests {
         for (start, format) in [
             ("From a@b Mon\nSubject: x\n", Format::Mbox),
             ("Received: from x\nSubject: y\n\nhi", Format::Email),
+            ("Subject: Hall 1 --> Hall 2\nFrom: a@b.example\n\nhi", Format::Email),
             ("\u{feff}{\"kind\":\"account\",\"id\":\"a\"}\n", Format::Records),
             ("[\n {\n  \"kind\": \"account\"", Format::Records),
             ("{\"id\":\"a\"}\n{\"id\":\"b\"}\n", Format::Records),

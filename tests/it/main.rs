@@ -4,6 +4,7 @@
 
 mod app;
 mod attachments;
+mod bring;
 mod calendars;
 mod chats;
 mod cli;

@@ -74,7 +74,11 @@ fn look_into(path: &Path, size: u64) -> Source {
     let mut source = Source { path: path.to_owned(), size, content: Err(String::new()), dated: None };
     source.content = match sample(path) {
         Ok((start, packed)) => {
-            let format = format_of(&start);
+            let format = match format_of(&start) {
+                // What a mail program named a mail is one, however little it looks like it.
+                Format::Unknown | Format::Table if is_named_mail(path) => Format::Email,
+                told => told,
+            };
             if format == Format::Email {
                 source.dated = email::written_at(&start);
             }
@@ -89,6 +93,11 @@ fn look_into(path: &Path, size: u64) -> Source {
         Err(error) => Err(format!("the file cannot be read: {error}")),
     };
     source
+}
+
+fn is_named_mail(path: &Path) -> bool {
+    let within = path.parent().and_then(Path::file_name);
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("eml")) || within.is_some_and(|folder| folder == "cur" || folder == "new")
 }
 
 fn sample(path: &Path) -> std::io::Result<(Vec<u8>, Packed)> {

@@ -6,7 +6,7 @@ mod read;
 mod rejected;
 mod remote;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
@@ -57,7 +57,7 @@ pub struct Options {
     /// Name of the mailbox, kept as provenance [default: each file's path]
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// What a transcript is of: call or meeting [default: by the number of speakers]
+    /// What a transcript is of: call or meeting [default: its folder calls or meetings, else the number of speakers]
     #[arg(long, value_name = "TYPE")]
     r#type: Option<String>,
     /// When a transcript was held that does not say so itself
@@ -94,16 +94,26 @@ impl Intake {
 
     /// What is known about a transcript in this file.
     fn held(&self, transcript: &Transcript, at: &At) -> Held {
-        let path = std::path::Path::new(&*at.file);
+        let path = Path::new(&*at.file);
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
         Held {
             account_id: self.account_id.clone(),
-            r#type: self.r#type,
+            r#type: self.r#type.or_else(|| type_of_folder(path)),
             occurred_at: transcript.occurred_at.or(self.occurred_at).or_else(|| transcript::moment_in_name(&stem)),
-            title: (!stem.is_empty()).then(|| stem.trim_end_matches(".transcript").to_owned()),
+            title: transcript::title_in_name(stem.trim_end_matches(".transcript")),
             ..Held::default()
         }
     }
+}
+
+/// What a folder says that its transcripts are of: `calls/…`, `meetings/…`.
+fn type_of_folder(path: &Path) -> Option<EntryType> {
+    let folder = path.parent()?.file_name()?.to_str()?.to_ascii_lowercase();
+    folder.split(|c: char| !c.is_alphanumeric()).find_map(|word| match word {
+        "call" | "calls" => Some(EntryType::Call),
+        "meeting" | "meetings" => Some(EntryType::Meeting),
+        _ => None,
+    })
 }
 
 /// What became of one thing: where it stands, and why it was rejected if it was.

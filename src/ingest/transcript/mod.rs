@@ -3,6 +3,8 @@
 mod cues;
 mod json;
 
+use std::sync::LazyLock;
+
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
@@ -100,11 +102,6 @@ impl Transcript {
 /// The moment a file's name tells, as recorders write it: `GMT20260312-143022_Recording`, `2026-03-12 Acme.vtt`,
 /// `2026-03-12T14-30-22`. A day alone stands for its noon in UTC.
 pub fn moment_in_name(name: &str) -> Option<Timestamp> {
-    use std::sync::LazyLock;
-    static MOMENT: LazyLock<regex::Regex> = LazyLock::new(|| {
-        regex::Regex::new(r"(?:^|\D)(20\d\d)([-_.]?)(0[1-9]|1[0-2])[-_.]?([0-2]\d|3[01])(?:[-_ T.]*([01]\d|2[0-3])[-_.:h]?([0-5]\d)(?:[-_.:m]?([0-5]\d))?)?(?:\D|$)")
-            .expect("the pattern is a constant")
-    });
     let found = MOMENT.captures(name)?;
     let number = |group: usize| found.get(group).and_then(|m| m.as_str().parse::<i8>().ok());
     let year = found.get(1)?.as_str().parse().ok()?;
@@ -115,6 +112,23 @@ pub fn moment_in_name(name: &str) -> Option<Timestamp> {
     };
     date.to_datetime(time).to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
+
+/// What a file's name says beside the moment; none when that is all it says.
+pub fn title_in_name(name: &str) -> Option<String> {
+    let rest = match MOMENT.find(name) {
+        Some(moment) => format!("{} {}", &name[..moment.start()], &name[moment.end()..]),
+        None => name.to_owned(),
+    };
+    let title = one_line(rest.trim_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '_' | '.' | ',')));
+    (!title.is_empty() && !title.eq_ignore_ascii_case("GMT")).then_some(title)
+}
+
+static MOMENT: LazyLock<regex::Regex> = LazyLock::new(|| {
+    regex::Regex::new(
+        r"(?:^|\D)(20\d\d)([-_.]?)(0[1-9]|1[0-2])[-_.]?([0-2]\d|3[01])(?:[-_ T.]*([01]\d|2[0-3])[-_.:h]?([0-5]\d)(?:[-_.:m]?([0-5]\d))?)?(?:\D|$)",
+    )
+    .expect("the pattern is a constant")
+});
 
 /// A turn before turns of one speaker are joined.
 fn turn(speaker: Option<String>, start: Option<f64>, end: Option<f64>, text: String) -> Segment {
@@ -152,7 +166,6 @@ fn one_line(text: &str) -> String {
 
 /// How a speaker is shown: without what meeting tools add about guests, and a bare number as `Speaker 0`.
 fn speaker_name(label: &str) -> String {
-    use std::sync::LazyLock;
     static ADDED: LazyLock<regex::Regex> = LazyLock::new(|| {
         regex::Regex::new(r"(?i)\s*\((external|guest|unverified|host|co-host|organi[sz]er|you|extern|gast|externe|invité|externo|invitado|esterno|ospite|convidado)\)\s*$")
             .expect("the pattern is a constant")
@@ -190,6 +203,9 @@ mod tests {
         ] {
             assert_eq!(moment_in_name(name).map(|m| m.to_string()).as_deref(), moment, "{name}");
         }
+        assert_eq!(title_in_name("2026-01-20 14.00 Call with Acme").as_deref(), Some("Call with Acme"));
+        assert_eq!(title_in_name("acme_2026-03-12T09-05").as_deref(), Some("acme"));
+        assert_eq!(title_in_name("20260312"), None);
     }
 
     #[test]
