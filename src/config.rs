@@ -1,5 +1,7 @@
 //! Every setting: what it means, its default and its variable. Read and checked whole before anything starts.
 
+use std::path::PathBuf;
+
 use jiff::SignedDuration;
 
 /// The settings of the service beside those of the command line.
@@ -17,6 +19,8 @@ pub struct Config {
     pub index_memory: usize,
     /// `RAPPORT_MAX_REQUESTS`, 256: requests answered at the same time; more get 503 with Retry-After.
     pub max_requests: usize,
+    /// The `rapport` program, which reads documents apart from the service.
+    pub program: PathBuf,
 }
 
 impl Default for Config {
@@ -28,6 +32,7 @@ impl Default for Config {
             workers: 2,
             index_memory: 64 * 1024 * 1024,
             max_requests: 256,
+            program: this_program(),
         }
     }
 }
@@ -53,8 +58,13 @@ impl Config {
             workers: size(number("RAPPORT_WORKERS", 2, 1..=64)?),
             index_memory: size(number("RAPPORT_INDEX_MEMORY_MB", 64, 16..=4096)?) * 1024 * 1024,
             max_requests: size(number("RAPPORT_MAX_REQUESTS", 256, 1..=100_000)?),
+            program: this_program(),
         })
     }
+}
+
+fn this_program() -> PathBuf {
+    std::env::current_exe().unwrap_or_else(|_| PathBuf::from("rapport"))
 }
 
 #[cfg(test)]

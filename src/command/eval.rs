@@ -8,13 +8,12 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use rapport::domain::Address;
 use rapport::domain::entry::Flag;
-use rapport::domain::span::{SpanKind, slice};
 use rapport::ingest::mailbox::Mbox;
-use rapport::ingest::{automatic, email, reply};
+use rapport::ingest::{absence, email, reply};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use super::Outcome;
+use super::labelled::{Labelled, normal, row};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -29,7 +28,7 @@ enum Set {
         /// NDJSON with `id`, `raw` and `new_words`, or with `segments` of a kind and a text each
         #[arg(required = true)]
         files: Vec<PathBuf>,
-        /// Print the mails that differ, of the half that the rules were written against
+        /// Print the mails that differ
         #[arg(long)]
         differing: bool,
     },
@@ -53,35 +52,6 @@ struct Listed {
     subject: Option<String>,
     from: Option<String>,
     date: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Labelled {
-    id: String,
-    #[serde(default)]
-    raw: String,
-    #[serde(default)]
-    new_words: String,
-    /// The mail in pieces; the pieces of kind `new` are its new words.
-    #[serde(default)]
-    segments: Vec<Piece>,
-}
-
-#[derive(Deserialize)]
-struct Piece {
-    kind: SpanKind,
-    text: String,
-}
-
-impl Labelled {
-    fn joined(mut self) -> Labelled {
-        if !self.segments.is_empty() {
-            self.raw = self.segments.iter().map(|piece| piece.text.as_str()).collect();
-            let new = self.segments.iter().filter(|piece| piece.kind == SpanKind::New);
-            self.new_words = new.map(|piece| piece.text.as_str()).collect::<Vec<_>>().join("\n\n");
-        }
-        self
-    }
 }
 
 pub fn run(options: Options) -> Outcome {
@@ -131,77 +101,32 @@ fn mail(list: &Path, differing: bool) -> Outcome {
             }
         }
     }
-    println!("agreement with the list    share   95 % interval     n");
+    println!("agreement with the list                 share   95 % interval     n");
     for (field, hits) in ["subject", "from", "date"].iter().zip(agree) {
-        let (low, high) = wilson(hits, total);
-        println!("{field:<24}  {:.3}   {low:.3} to {high:.3}  {total:>4}", f64::from(hits) / f64::from(total.max(1)));
+        println!("{}", row(field, hits, total));
     }
     println!("slowest: {:.1} ms, {}", slowest.0.as_secs_f64() * 1000.0, slowest.1);
     Ok(())
 }
 
 fn spans(files: Vec<PathBuf>, differing: bool) -> Outcome {
-    let (mut seen, mut unseen) = ((0_u32, 0_u32), (0_u32, 0_u32));
+    println!("new words of a mail, exact              share   95 % interval     n");
+    let (mut hits, mut total, count) = (0, 0, files.len());
     for file in files {
-        let text = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let mail: Labelled = serde_json::from_str(line).map_err(|e| anyhow!("{}:{}: {e}", file.display(), number + 1))?;
-            let mail = mail.joined();
-            let found = new_words(&mail.raw);
-            let exact = normal(&found) == normal(&mail.new_words);
-            let half = if is_seen(&mail.id) { &mut seen } else { &mut unseen };
-            half.1 += 1;
-            half.0 += u32::from(exact);
-            if differing && !exact && is_seen(&mail.id) {
-                println!("{}\n  expected: {}\n  found:    {}", mail.id, normal(&mail.new_words), normal(&found));
+        let (mut hits_here, mut total_here) = (0, 0);
+        for mail in Labelled::read(&file)? {
+            let (expected, found) = (mail.expected(), mail.found(absence::reads_like_absence, reply::split));
+            total_here += 1;
+            hits_here += u32::from(expected == found);
+            if differing && expected != found {
+                println!("{}\n  expected: {expected}\n  found:    {found}", mail.id);
             }
         }
+        println!("{}", row(&file.file_stem().unwrap_or_default().to_string_lossy(), hits_here, total_here));
+        (hits, total) = (hits + hits_here, total + total_here);
     }
-    println!("new words of a mail, exact              share   95 % interval     n");
-    for (name, (exact, total)) in [("mails the rules were written against", seen), ("mails no rule was written against", unseen)] {
-        let (low, high) = wilson(exact, total);
-        println!("{name:<38}  {:.3}   {low:.3} to {high:.3}  {total:>4}", f64::from(exact) / f64::from(total.max(1)));
+    if count > 1 {
+        println!("{}", row("all", hits, total));
     }
     Ok(())
-}
-
-/// The halves are told apart by the id alone: the rules were written looking at one of them only.
-fn is_seen(id: &str) -> bool {
-    Sha256::digest(id.as_bytes()).last().is_some_and(|byte| byte % 2 == 0)
-}
-
-fn new_words(raw: &str) -> String {
-    if automatic::reads_like_absence(raw) {
-        return String::new();
-    }
-    let new = reply::split(raw).into_iter().filter(|span| span.kind == SpanKind::New);
-    new.filter_map(|span| slice(raw, span.start, span.end)).collect::<Vec<_>>().join("\n\n")
-}
-
-fn normal(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Wilson's interval for a share (E. B. Wilson 1927), 95 %.
-fn wilson(hits: u32, total: u32) -> (f64, f64) {
-    if total == 0 {
-        return (0.0, 1.0);
-    }
-    let (n, z) = (f64::from(total), 1.96);
-    let p = f64::from(hits) / n;
-    let middle = p + z * z / (2.0 * n);
-    let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
-    let scale = 1.0 + z * z / n;
-    ((middle - half) / scale, (middle + half) / scale)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::wilson;
-
-    #[test]
-    fn the_interval_holds_the_share() {
-        let (low, high) = wilson(85, 100);
-        assert!((low - 0.767).abs() < 0.002 && (high - 0.907).abs() < 0.002, "{low} {high}");
-    }
 }

@@ -8,6 +8,8 @@ mod demo;
 mod eval;
 mod import;
 mod jobs;
+mod labelled;
+mod learn;
 mod progress;
 mod reindex;
 mod remote;
@@ -16,6 +18,7 @@ mod serve;
 mod show;
 mod summarize;
 mod unmatched;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -60,8 +63,13 @@ enum Command {
     Jobs(jobs::Options),
     /// Measure quality against labelled sets
     Eval(eval::Options),
+    /// Learn the weights of a small model from labelled text
+    Learn(learn::Options),
     /// Measure the main job: import, search, freshness, restart, reindex
     Bench(bench::Options),
+    /// Print the words of a document on standard input
+    #[command(hide = true)]
+    Words(words::Options),
 }
 
 /// Where the data is, and whose.
@@ -125,7 +133,9 @@ async fn dispatch(command: Command, config: Config) -> Outcome {
         Command::Reindex(options) => reindex::run(options, config).await,
         Command::Jobs(options) => jobs::run(options, config).await,
         Command::Eval(options) => eval::run(options),
+        Command::Learn(options) => learn::run(options),
         Command::Bench(options) => bench::run(options, config).await,
+        Command::Words(options) => words::run(options),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Bytes become domain values. Pure: nothing here knows that anything is stored.
 
+pub mod absence;
 pub mod attachment;
 pub mod automatic;
 pub mod calendar;

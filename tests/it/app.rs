@@ -37,7 +37,7 @@ impl App {
     pub async fn spawn_in(directory: TempDir) -> App {
         let clock = Clock::manual(NOW.parse().expect("a time"));
         let quiet = jiff::SignedDuration::from_millis(300);
-        let config = Config { quiet, index_memory: 16 * 1024 * 1024, ..Config::default() };
+        let config = Config { quiet, index_memory: 16 * 1024 * 1024, program: env!("CARGO_BIN_EXE_rapport").into(), ..Config::default() };
         let service = Service::open(directory.path(), config, clock.clone()).await.expect("the service opens");
         let now = clock.now();
         let workspace = service.store.write(move |tx| Box::pin(async move { workspace::open(tx, "local", now).await })).await.expect("a workspace");

@@ -30,3 +30,76 @@ async fn words_of_attachments_are_found_and_lead_to_their_place() {
     app.settle().await;
     assert!(app.found("q=centrifuge").await.is_empty());
 }
+
+/// A PDF of these objects, numbered from 1; the first is its catalog.
+fn pdf(objects: &[Vec<u8>]) -> Vec<u8> {
+    let (mut file, mut places) = (b"%PDF-1.5\n".to_vec(), String::new());
+    for (number, object) in objects.iter().enumerate() {
+        places.push_str(&format!("{:010} 00000 n \n", file.len()));
+        file.extend(format!("{} 0 obj\n", number + 1).bytes());
+        file.extend(object);
+        file.extend(b"\nendobj\n");
+    }
+    let (count, at) = (objects.len() + 1, file.len());
+    file.extend(format!("xref\n0 {count}\n0000000000 65535 f \n{places}trailer\n<< /Size {count} /Root 1 0 R >>\nstartxref\n{at}\n%%EOF\n").bytes());
+    file
+}
+
+/// As many pages as asked for, each showing the same stream.
+fn pages(count: usize, stream: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut packer, stream).unwrap();
+    let packed = packer.finish().unwrap();
+    let mut content = format!("<< /Length {} /Filter /FlateDecode >>\nstream\n", packed.len()).into_bytes();
+    content.extend(packed);
+    content.extend(b"\nendstream");
+    let kids = "3 0 R ".repeat(count);
+    pdf(&[
+        b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
+        format!("<< /Type /Pages /Kids [{kids}] /Count {count} >>").into_bytes(),
+        b"<< /Type /Page /Parent 2 0 R /Contents 4 0 R >>".to_vec(),
+        content,
+    ])
+}
+
+#[tokio::test]
+async fn a_document_that_breaks_its_reader_breaks_nothing_else() {
+    use base64::Engine;
+    let app = App::spawn().await;
+    app.add(&[serde_json::json!({ "kind": "workspace", "us_domains": ["us.example"] }), account("acme", "acme.example")]).await;
+    let deep = [b"<< /Type /Catalog /Pages 2 0 R /X ".to_vec(), b"[".repeat(2_000_000), b" >>".to_vec()].concat();
+    let documents: [(&str, Vec<u8>); 6] = [
+        ("unpacks.pdf", pages(500, &b"q Q ".repeat(8 * 1024 * 1024))),
+        ("operations.pdf", pages(2, &b"q ".repeat(4 * 1024 * 1024 - 8))),
+        ("deep.pdf", pdf(&[deep])),
+        ("cut.pdf", include_bytes!("../../fixtures/documents/offer.pdf")[..300].to_vec()),
+        ("offer.pdf", include_bytes!("../../fixtures/documents/offer.pdf").to_vec()),
+        ("offer.docx", include_bytes!("../../fixtures/documents/offer.docx").to_vec()),
+    ];
+    let mut raw =
+        "Message-ID: <1@acme>\r\nFrom: Ann <ann@acme.example>\r\nTo: jo@us.example\r\nDate: Tue, 3 Feb 2026 09:12:00 +0000\r\nSubject: Papers\r\n\
+        MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\nSee what is attached.\r\n"
+            .to_owned();
+    for (name, bytes) in &documents {
+        let content = base64::engine::general_purpose::STANDARD.encode(bytes);
+        raw.push_str(&format!("--x\r\nContent-Disposition: attachment; filename=\"{name}\"\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"));
+        for line in content.as_bytes().chunks(76) {
+            raw.push_str(std::str::from_utf8(line).unwrap());
+            raw.push_str("\r\n");
+        }
+    }
+    raw.push_str("--x--\r\n");
+    let mail = app.mail("inbox", &raw).await;
+    app.settle().await;
+    let id = mail["id"].as_str().unwrap();
+    let mut told = Vec::new();
+    for position in 0..documents.len() {
+        let response = app.send(&format!("/v1/entries/{id}/attachments/{position}/text")).await;
+        let words = response.status().is_success().then_some(response.text().await.unwrap());
+        told.push(words.map(|w| serde_json::from_str::<serde_json::Value>(&w).unwrap()["text"].as_str().unwrap().to_owned()));
+    }
+    assert_eq!(told[..4], [const { None }; 4]);
+    assert_eq!(told[4].as_deref(), Some("The pump costs 4800 euros.\n\nDelivery in March (2026)"));
+    assert_eq!(told[5].as_deref(), Some("Price & terms\n48,000 EUR"));
+    assert_eq!(app.found("q=delivery").await, [id]);
+}

@@ -55,7 +55,7 @@ async fn nothing_acknowledged_is_lost_or_doubled() {
         }
     }
 
-    let config = Config { index_memory: 16 * 1024 * 1024, ..Config::default() };
+    let config = Config { index_memory: 16 * 1024 * 1024, program: env!("CARGO_BIN_EXE_rapport").into(), ..Config::default() };
     let service = Service::open(directory.path(), config, Clock::System).await.unwrap();
     let stop = tokio_util::sync::CancellationToken::new();
     let follower = service.index.follow(service.store.clone(), stop.clone()).unwrap();

@@ -18,6 +18,7 @@ mod kill;
 mod migrations;
 mod order;
 mod records;
+mod replies;
 mod search;
 mod stories;
 mod summary;

@@ -12,7 +12,7 @@ use self::content::{attachments_of, depth, describe};
 use self::people::{author_of, is_list, list_addresses, people};
 use super::automatic::{self, Automatic};
 use super::text::clean;
-use super::{concealed, likeness, reply};
+use super::{absence, concealed, likeness, reply};
 use crate::domain::Address;
 use crate::domain::entry::{Attachment, Entry, EntryType, Flag, Hidden, HiddenBy, Participant, ParticipantRole, new_words};
 use crate::domain::span::{Span, SpanKind};
@@ -129,7 +129,7 @@ pub fn parse(raw: &[u8], received_at: Timestamp) -> Result<Mail, String> {
 
     let mut entry = Entry::new(id, EntryType::EmailReceived, occurred_at);
     let automatic = automatic::recognise(&message, author.as_ref().map(Address::as_str), &subject)
-        .or_else(|| automatic::reads_like_absence(&body).then_some(Automatic::AutoReply));
+        .or_else(|| absence::reads_like_absence(&body).then_some(Automatic::AutoReply));
     entry.subject = (!subject.is_empty()).then_some(subject);
     entry.channel = lists.first().map(|list| list.to_string());
     entry.participants.extend(from);

@@ -5,8 +5,13 @@
 //! lines, from whose ends footers and signatures are cut. What counts as what follows the labelling guide:
 //! greetings are new words, a closing formula with name and contact lines is a signature.
 
+mod chain;
+mod features;
+pub mod learn;
 mod quoted;
 mod words;
+
+pub use chain::{Model, Weights};
 
 use std::sync::LazyLock;
 
@@ -18,11 +23,27 @@ use crate::domain::span::{Span, SpanKind};
 
 /// Splits a mail body into spans that cover everything but white space, in order.
 pub fn split(body: &str) -> Vec<Span> {
+    static MODEL: LazyLock<Model> = LazyLock::new(|| {
+        let weights = include_str!("../../../models/replies/weights.json");
+        Model::of(&serde_json::from_str(weights).expect("the weights are part of the program"))
+    });
+    split_by(&MODEL, body)
+}
+
+/// Splits a mail body with other weights, as they are tried while learning.
+pub fn split_by(model: &Model, body: &str) -> Vec<Span> {
     let lines = lines_of(body);
-    let mut kinds = vec![SpanKind::New; lines.len()];
-    mark_quoted(&lines, &mut kinds);
-    mark_own_blocks(&lines, &mut kinds);
+    let mut kinds = ruled(&lines);
+    model.decide(&lines, &mut kinds);
     spans_of(&lines, &kinds)
+}
+
+/// What the rules say of each line.
+fn ruled(lines: &[Line]) -> Vec<SpanKind> {
+    let mut kinds = vec![SpanKind::New; lines.len()];
+    mark_quoted(lines, &mut kinds);
+    mark_own_blocks(lines, &mut kinds);
+    kinds
 }
 
 /// One line with its place in the body, counted in characters.
