@@ -1,5 +1,6 @@
 //! `rapport learn`: weights of the small models from labelled text, and how well they do on what they did not see.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -7,6 +8,7 @@ use clap::{Args, Subcommand};
 use rapport::ingest::absence;
 use rapport::ingest::reply::learn::learn;
 use rapport::ingest::reply::{Model, split_by};
+use serde_json::value::RawValue;
 
 use super::Outcome;
 use super::labelled::{Labelled, row};
@@ -77,10 +79,18 @@ fn answers(mails: &[&Labelled]) -> Vec<(String, bool)> {
     mails.iter().map(|mail| (mail.body(), mail.is_automatic())).collect()
 }
 
-/// One weight a line, so that a change can be read.
+/// One name with its weights a line, so that a change can be read.
 fn write(file: &Path, weights: &impl serde::Serialize) -> anyhow::Result<()> {
-    let lines = serde_json::to_string(weights).context("the weights as JSON")?.replace("],\"", "],\n\"");
-    std::fs::write(file, lines + "\n").with_context(|| format!("writing {}", file.display()))?;
+    // Raw values keep the digits as they are.
+    let sections: BTreeMap<String, BTreeMap<String, Box<RawValue>>> =
+        serde_json::from_str(&serde_json::to_string(weights).context("the weights as JSON")?).context("the weights again")?;
+    let quoted = |name: &String| serde_json::to_string(name).expect("text is plain data");
+    let section = |(name, weights): (&String, &BTreeMap<String, Box<RawValue>>)| {
+        let lines: Vec<String> = weights.iter().map(|(name, weight)| format!("{}:{weight}", quoted(name))).collect();
+        format!("{}:{{\n{}\n}}", quoted(name), lines.join(",\n"))
+    };
+    let text = sections.iter().map(section).collect::<Vec<_>>().join(",\n");
+    std::fs::write(file, format!("{{\n{text}\n}}\n")).with_context(|| format!("writing {}", file.display()))?;
     println!("wrote {}", file.display());
     Ok(())
 }

@@ -10,7 +10,9 @@ use std::str::FromStr;
 use calcard::common::PartialDateTime;
 use calcard::common::timezone::Tz;
 use calcard::icalendar::dates::TimeOrDelta;
-use calcard::icalendar::{ICalendar, ICalendarComponent, ICalendarEntry, ICalendarParameterName, ICalendarProperty, ICalendarStatus, ICalendarValue};
+use calcard::icalendar::{
+    ICalendar, ICalendarComponent, ICalendarEntry, ICalendarFrequency, ICalendarParameterName, ICalendarProperty, ICalendarStatus, ICalendarValue,
+};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -22,6 +24,9 @@ use crate::domain::entry::{Entry, EntryType, Meeting, Participant, ParticipantRo
 pub const MAX_CALENDAR: usize = 64 * 1024 * 1024;
 const MAX_EVENT: usize = 1024 * 1024;
 const MAX_EVENTS: usize = 100_000;
+const MAX_ZONE: usize = 64 * 1024;
+/// Zones that one event may name.
+const MAX_ZONES: usize = 8;
 const MAX_ATTENDEES: usize = 1_000;
 /// Steps taken through one series' rule; those without end stop at the horizon.
 const MAX_STEPS: usize = 20_000;
@@ -61,12 +66,13 @@ pub fn read(bytes: &[u8]) -> Result<Read, String> {
         return Err("not a calendar: no BEGIN:VCALENDAR was found".to_owned());
     }
     let mut read = Read::default();
-    for cut in events(&text) {
+    let (headings, cuts) = events(&text);
+    for cut in cuts {
         if read.components.len() >= MAX_EVENTS {
             read.refused.push((Some(cut.line), format!("the calendar has more than {MAX_EVENTS} events; the rest was left out")));
             break;
         }
-        match component(&cut) {
+        match component(&cut, &headings[cut.calendar]) {
             Ok(component) => read.components.push(component),
             Err(reason) => read.refused.push((Some(cut.line), reason)),
         }
@@ -79,83 +85,88 @@ pub fn read(bytes: &[u8]) -> Result<Read, String> {
 
 // ---- cutting -----------------------------------------------------------------------------------------------------
 
-/// The lines of one event, and what its calendar says for all.
-struct Cut<'a> {
-    line: u64,
-    lines: Vec<&'a str>,
-    complete: bool,
-    zones: String,
+/// What a calendar says for all its events.
+#[derive(Default)]
+struct Heading {
+    /// The definition of each time zone, by its name.
+    zones: BTreeMap<String, String>,
     zone: Option<String>,
     method: Option<String>,
 }
 
-fn events(text: &str) -> Vec<Cut<'_>> {
+impl Heading {
+    /// The zones that an event names, and no others: a calendar may define as many as it has events.
+    fn zones_of(&self, lines: &[&str]) -> String {
+        let parameters = lines.iter().filter_map(|line| line.split_once(':')).flat_map(|(before, _)| before.split(';').skip(1));
+        let named = parameters.filter_map(|parameter| parameter.split_once('=')).filter(|(name, _)| name.eq_ignore_ascii_case("TZID"));
+        let mut names: Vec<&str> = named.map(|(_, value)| value.trim_matches('"')).chain(self.zone.as_deref()).take(MAX_ZONES).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.into_iter().filter_map(|name| self.zones.get(name)).map(String::as_str).collect()
+    }
+}
+
+/// The lines of one event.
+struct Cut<'a> {
+    /// Position of its calendar among those of the file.
+    calendar: usize,
+    line: u64,
+    lines: Vec<&'a str>,
+    complete: bool,
+}
+
+fn events(text: &str) -> (Vec<Heading>, Vec<Cut<'_>>) {
     let mut cuts: Vec<Cut> = Vec::new();
-    let (mut zones, mut zone, mut method) = (String::new(), None, None);
+    let mut headings = vec![Heading::default()];
     let mut open: Option<Cut> = None;
-    let mut in_zone = false;
+    let mut zone: Option<String> = None;
     for (at, line) in text.split('\n').enumerate() {
         let key = line.trim_end().to_ascii_uppercase();
         let folded = line.starts_with([' ', '\t']);
         if key == "BEGIN:VCALENDAR" {
-            (zones, zone, method) = (String::new(), None, None);
+            headings.push(Heading::default());
         }
-        if key == "BEGIN:VTIMEZONE" {
-            in_zone = true;
-        }
-        if in_zone && zones.len() < MAX_EVENT {
-            zones.push_str(line.trim_end());
-            zones.push_str("\r\n");
-        }
-        match &mut open {
-            None if key == "BEGIN:VEVENT" => {
-                open = Some(Cut {
-                    line: at as u64 + 1,
-                    lines: vec![line],
-                    complete: true,
-                    zones: zones.clone(),
-                    zone: zone.clone(),
-                    method: method.clone(),
-                });
+        let calendar = headings.len() - 1;
+        let heading = &mut headings[calendar];
+        // Where an END was lost, the next BEGIN tells that the event is over.
+        let begins = key == "BEGIN:VEVENT";
+        if let Some(cut) = &mut open {
+            let lost = begins || key == "END:VCALENDAR";
+            if !lost {
+                cut.lines.push(line);
             }
-            Some(cut) => {
-                // Where an END was lost, the next BEGIN tells that the event is over.
-                let lost = key == "BEGIN:VEVENT" || key == "END:VCALENDAR";
-                if !lost {
-                    cut.lines.push(line);
-                }
-                if lost || key == "END:VEVENT" {
-                    cuts.extend(open.take());
-                }
-                if key == "BEGIN:VEVENT" {
-                    open = Some(Cut {
-                        line: at as u64 + 1,
-                        lines: vec![line],
-                        complete: true,
-                        zones: zones.clone(),
-                        zone: zone.clone(),
-                        method: method.clone(),
-                    });
-                }
+            if lost || key == "END:VEVENT" {
+                cuts.extend(open.take());
             }
-            None if !folded && !in_zone => {
-                if let Some(value) = value_of(line, "X-WR-TIMEZONE") {
-                    zone = Some(value);
-                } else if let Some(value) = value_of(line, "METHOD") {
-                    method = Some(value.to_ascii_uppercase());
-                }
+        } else if key == "BEGIN:VTIMEZONE" {
+            zone = Some(format!("{}\r\n", line.trim_end()));
+        } else if let Some(text) = &mut zone {
+            if text.len() < MAX_ZONE {
+                text.push_str(line.trim_end());
+                text.push_str("\r\n");
             }
-            None => {}
+            if key == "END:VTIMEZONE" {
+                let text = zone.take().unwrap_or_default();
+                let name = text.lines().find_map(|line| value_of(line, "TZID"));
+                heading.zones.extend(name.map(|name| (name, text)));
+            }
+        } else if !folded {
+            if let Some(value) = value_of(line, "X-WR-TIMEZONE") {
+                heading.zone = Some(value);
+            } else if let Some(value) = value_of(line, "METHOD") {
+                heading.method = Some(value.to_ascii_uppercase());
+            }
         }
-        if key == "END:VTIMEZONE" {
-            in_zone = false;
+        if begins {
+            zone = None;
+            open = Some(Cut { calendar, line: at as u64 + 1, lines: vec![line], complete: true });
         }
     }
     if let Some(mut cut) = open {
         cut.complete = false;
         cuts.push(cut);
     }
-    cuts
+    (headings, cuts)
 }
 
 fn value_of(line: &str, name: &str) -> Option<String> {
@@ -164,21 +175,21 @@ fn value_of(line: &str, name: &str) -> Option<String> {
     called.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
 }
 
-fn component(cut: &Cut) -> Result<Component, String> {
+fn component(cut: &Cut, heading: &Heading) -> Result<Component, String> {
     if !cut.complete {
         return Err("the file ends in the middle of the event".to_owned());
     }
     if cut.lines.iter().map(|line| line.len()).sum::<usize>() > MAX_EVENT {
         return Err(format!("the event is longer than {MAX_EVENT} bytes"));
     }
-    if cut.method.as_deref() == Some("REPLY") {
+    if heading.method.as_deref() == Some("REPLY") {
         return Err("an answer to an invitation; the meeting comes with the invitation or with a calendar".to_owned());
     }
     let mut ics = String::from("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n");
-    if let Some(zone) = &cut.zone {
+    if let Some(zone) = &heading.zone {
         ics.push_str(&format!("X-WR-TIMEZONE:{zone}\r\n"));
     }
-    ics.push_str(&cut.zones);
+    ics.push_str(&heading.zones_of(&cut.lines));
     for line in &cut.lines {
         ics.push_str(line.trim_end_matches('\r'));
         ics.push_str("\r\n");
@@ -190,6 +201,7 @@ fn component(cut: &Cut) -> Result<Component, String> {
     let calendar = ICalendar::parse(&ics).map_err(|_| "the event cannot be read".to_owned())?;
     let event = the_event(&calendar).ok_or("the event cannot be read")?;
     let starts = check_times(&calendar, event)?;
+    check_rule(event)?;
     let uid = match event.uid().map(str::trim).filter(|uid| !uid.is_empty()) {
         Some(uid) => uid.chars().filter(|c| !c.is_control()).take(500).collect(),
         // Without an identity the event is known by what it says.
@@ -199,14 +211,25 @@ fn component(cut: &Cut) -> Result<Component, String> {
     let moment = |property: &ICalendarProperty| event.property(property).and_then(|e| e.values.first()?.as_partial_date_time()?.to_timestamp());
     Ok(Component {
         uid,
-        recurrence: original_time(&calendar, event, cut.zone.as_deref()).map(|at| at.to_string()).unwrap_or_default(),
+        recurrence: original_time(&calendar, event, heading.zone.as_deref()).map(|at| at.to_string()).unwrap_or_default(),
         version: (
             integer(&ICalendarProperty::Sequence).unwrap_or(0),
             moment(&ICalendarProperty::Dtstamp).or_else(|| moment(&ICalendarProperty::LastModified)).unwrap_or(0),
         ),
-        cancelled: cut.method.as_deref() == Some("CANCEL") || event.status() == Some(&ICalendarStatus::Cancelled),
+        cancelled: heading.method.as_deref() == Some("CANCEL") || event.status() == Some(&ICalendarStatus::Cancelled),
         ics,
     })
+}
+
+/// What recurs faster is no meeting, and would bury the others.
+fn check_rule(event: &ICalendarComponent) -> Result<(), String> {
+    let rule = event.property(&ICalendarProperty::Rrule).and_then(|entry| entry.values.first());
+    match rule {
+        Some(ICalendarValue::RecurrenceRule(rule)) if matches!(rule.freq, ICalendarFrequency::Secondly | ICalendarFrequency::Minutely) => {
+            Err("the event recurs within an hour (RRULE); meetings recur hourly or less often".to_owned())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn the_event(calendar: &ICalendar) -> Option<&ICalendarComponent> {
@@ -385,12 +408,16 @@ fn merged(components: &[&Component]) -> String {
     let mut seen = std::collections::HashSet::new();
     let mut bodies = String::new();
     for component in components {
-        for cut in events(&component.ics.replace("\r\n", "\n")) {
-            if let Some(zone) = cut.zone.filter(|_| bodies.is_empty()) {
+        let text = component.ics.replace("\r\n", "\n");
+        let (headings, cuts) = events(&text);
+        for cut in cuts {
+            let heading = &headings[cut.calendar];
+            if let Some(zone) = heading.zone.as_ref().filter(|_| bodies.is_empty()) {
                 ics.push_str(&format!("X-WR-TIMEZONE:{zone}\r\n"));
             }
-            if seen.insert(cut.zones.clone()) {
-                ics.push_str(&cut.zones);
+            let zones = heading.zones_of(&cut.lines);
+            if !zones.is_empty() && seen.insert(zones.clone()) {
+                ics.push_str(&zones);
             }
             for line in cut.lines {
                 // What cancels without saying so in the event itself says so here.

@@ -5,6 +5,7 @@
 mod app;
 mod attachments;
 mod bring;
+mod broken;
 mod calendars;
 mod chats;
 mod cli;

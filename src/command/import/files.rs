@@ -1,7 +1,7 @@
 //! Files on their way in: found, looked into, and put in order. What tells who is who comes first; mail comes newest
 //! first, so that an account is useful long before the last mail is in.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -35,7 +35,8 @@ const SAMPLE: usize = 16 * 1024;
 pub fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
     let mut found = Vec::new();
     for path in paths {
-        walk(path, &mut found, true)?;
+        let about = std::fs::metadata(path).with_context(|| format!("looking at {}", path.display()))?;
+        walk(path, &about, &mut found);
     }
     found.sort_by_key(|source| match &source.content {
         Ok((Format::Mbox | Format::Email, _)) => (Format::Mbox, std::cmp::Reverse(source.dated)),
@@ -45,29 +46,34 @@ pub fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
     Ok(found)
 }
 
-fn walk(path: &Path, found: &mut Vec<Source>, named: bool) -> anyhow::Result<()> {
-    let about = if named { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) };
-    let about = about.with_context(|| format!("looking at {}", path.display()))?;
+/// What cannot be looked at is a file that cannot be read; the others are.
+fn walk(path: &Path, about: &Metadata, found: &mut Vec<Source>) {
+    let mut refuse = |path: &Path, reason: String| found.push(Source { path: path.to_owned(), size: 0, content: Err(reason), dated: None });
     if about.is_file() {
-        found.push(look_into(path, about.len()));
-    } else if about.is_dir() {
-        let mut children: Vec<PathBuf> =
-            std::fs::read_dir(path).with_context(|| format!("reading {}", path.display()))?.map(|e| Ok(e?.path())).collect::<std::io::Result<_>>()?;
-        children.sort();
-        // A Maildir delivers into tmp first: what is there is not complete.
-        let is_maildir = path.join("cur").is_dir() && path.join("new").is_dir();
-        for child in children {
-            let name = child.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-            let hidden = name.starts_with('.') && !child.join("cur").is_dir();
-            if !hidden && !(is_maildir && (name == "tmp" || child.is_file())) {
-                walk(&child, found, false)?;
-            }
-        }
-    } else {
-        let reason = if about.is_symlink() { "a link is not followed; name what it points to" } else { "neither a file nor a folder" };
-        found.push(Source { path: path.to_owned(), size: 0, content: Err(reason.to_owned()), dated: None });
+        return found.push(look_into(path, about.len()));
     }
-    Ok(())
+    if !about.is_dir() {
+        let reason = if about.is_symlink() { "a link is not followed; name what it points to" } else { "neither a file nor a folder" };
+        return refuse(path, reason.to_owned());
+    }
+    let mut children: Vec<PathBuf> = match std::fs::read_dir(path).and_then(|list| list.map(|e| Ok(e?.path())).collect()) {
+        Ok(children) => children,
+        Err(e) => return refuse(path, format!("the folder cannot be read: {e}")),
+    };
+    children.sort();
+    // A Maildir delivers into tmp first: what is there is not complete.
+    let is_maildir = path.join("cur").is_dir() && path.join("new").is_dir();
+    for child in children {
+        let name = child.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        let hidden = name.starts_with('.') && !child.join("cur").is_dir();
+        if hidden || (is_maildir && (name == "tmp" || child.is_file())) {
+            continue;
+        }
+        match std::fs::symlink_metadata(&child) {
+            Ok(about) => walk(&child, &about, found),
+            Err(e) => found.push(Source { path: child, size: 0, content: Err(format!("it cannot be looked at: {e}")), dated: None }),
+        }
+    }
 }
 
 fn look_into(path: &Path, size: u64) -> Source {
@@ -75,8 +81,8 @@ fn look_into(path: &Path, size: u64) -> Source {
     source.content = match sample(path) {
         Ok((start, packed)) => {
             let format = match format_of(&start) {
-                // What a mail program named a mail is one, however little it looks like it.
-                Format::Unknown | Format::Table if is_named_mail(path) => Format::Email,
+                // What a mail program named a mail is one, however little it looks like it, unless it is no text.
+                Format::Unknown | Format::Table if is_named_mail(path) && !is_binary(&start) => Format::Email,
                 told => told,
             };
             if format == Format::Email {
@@ -93,6 +99,11 @@ fn look_into(path: &Path, size: u64) -> Source {
         Err(error) => Err(format!("the file cannot be read: {error}")),
     };
     source
+}
+
+/// Pictures, sounds and programs have zero bytes right at their beginning.
+fn is_binary(start: &[u8]) -> bool {
+    start.iter().take(64).any(|&byte| byte == 0)
 }
 
 fn is_named_mail(path: &Path) -> bool {

@@ -139,11 +139,9 @@ impl<'a> Page<'a> {
         for i in (0..shapes.len().saturating_sub(1)).rev() {
             left[i] = if shapes[i + 1].quoted || rules[i + 1] == SpanKind::Quoted { 0 } else { left[i + 1] + 1 };
         }
-        let mut taken_leave = vec![false; shapes.len()];
-        for i in 1..shapes.len() {
-            let recent = (i.saturating_sub(LEAVE)..i).rev().take_while(|&j| !shapes[j].quoted);
-            taken_leave[i] = recent.into_iter().any(|j| shapes[j].closing || shapes[j].name || matches!(rules[j], SpanKind::Signature));
-        }
+        let leaves = |j: &usize| shapes[*j].closing || shapes[*j].name || rules[*j] == SpanKind::Signature;
+        let taken_leave =
+            (0..shapes.len()).map(|i| (i.saturating_sub(LEAVE)..i).rev().take_while(|&j| !shapes[j].quoted).any(|j| leaves(&j))).collect();
         let has_quotes = shapes.iter().any(|shape| shape.quoted);
         let first_other = rules.iter().position(|kind| *kind != SpanKind::New).unwrap_or(rules.len());
         Page { shapes, gaps, rules, left, has_quotes, taken_leave, first_other }

@@ -12,7 +12,7 @@ use crate::domain::address::parse_domain;
 
 /// A cell without the signs by which programs write "nothing".
 pub(super) fn tidy(cell: &str) -> String {
-    let cell = cell.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let cell = cell.trim_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}');
     let nothing = ["-", "–", "—", "null", "n/a", "#n/a", "k.a.", "k. a.", "(none)", "none", "nan"].contains(&cell.to_lowercase().as_str());
     let zero_id = cell.len() >= 15 && cell.starts_with("000000000000000");
     if nothing || zero_id { String::new() } else { cell.replace("\r\n", "\n") }

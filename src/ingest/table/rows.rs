@@ -165,7 +165,7 @@ impl Row<'_> {
         let mut seen = std::collections::HashSet::new();
         domains.retain(|domain| seen.insert(domain.clone()));
         let id = self.text(&field("id")).map(|id| cells::id(&one_line(id)));
-        let Some(id) = id.or_else(|| domains.first().cloned()).or_else(|| name.as_deref().map(slug)) else {
+        let Some(id) = id.or_else(|| domains.first().cloned()).or_else(|| name.as_deref().map(slug).filter(|id| !id.is_empty())) else {
             return Err("the row names no company".to_owned());
         };
         if self.flag("~deleted") {

@@ -64,7 +64,11 @@ fn cues_of(text: &str, refused: &mut Vec<(Option<u64>, String)>) -> Vec<Cue> {
                     cues.push(Cue { start, end: end.max(start), said });
                 }
             }
-            (Ok(_), Ok(_)) => refused.push((Some(line), format!("the cue is longer than {MAX_TURN} bytes, or one of more than {MAX_TURNS}"))),
+            (Ok(_), Ok(_)) if cues.len() < MAX_TURNS => refused.push((Some(line), format!("the cue is longer than {MAX_TURN} bytes"))),
+            (Ok(_), Ok(_)) => {
+                refused.push((Some(line), format!("the transcript has more than {MAX_TURNS} cues; the rest was left out")));
+                break;
+            }
             (Err(why), _) | (_, Err(why)) => refused.push((Some(line), why)),
         }
     }

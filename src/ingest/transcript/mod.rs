@@ -55,7 +55,10 @@ pub fn read(bytes: &[u8]) -> Result<Read, String> {
     let text = text::decode(bytes);
     let read = if text.trim_start().starts_with(['{', '[']) { json::read(&text)? } else { cues::read(&text) };
     if read.transcript.turns.is_empty() {
-        let why = read.refused.first().map_or("no cue or turn was found in it".to_owned(), |(_, reason)| reason.clone());
+        let why = read.refused.first().map_or("no cue or turn was found in it".to_owned(), |(line, reason)| match line {
+            Some(line) => format!("{reason} (line {line})"),
+            None => reason.clone(),
+        });
         return Err(format!("the transcript holds no words: {why}"));
     }
     Ok(read)
