@@ -149,6 +149,24 @@ fn each_rejection_is_a_line_and_the_rest_goes_on() {
 }
 
 #[test]
+fn what_was_rejected_is_kept_and_taken_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let (good, bad) = (directory.path().join("good.ndjson"), directory.path().join("bad.ndjson"));
+    write(&good, "{\"kind\":\"account\",\"id\":\"a\"}\n");
+    write(&bad, "{\"kind\":\"account\",\"id\":\"b\"}\n{\"kind\":\"account\"}\n");
+    let (good, path) = (good.to_str().unwrap(), bad.to_str().unwrap());
+    assert_eq!(rapport(&data, &["import", good, path]).status.code(), Some(3));
+    let listed = rapport(&data, &["import", "--rejected"]);
+    assert_eq!((listed.status.code(), text(&listed.stdout).trim()), (Some(0), format!("{path}:2: missing field `id`").as_str()));
+    // Mended, the file alone is taken once more, and nothing is rejected any longer.
+    write(&bad, "{\"kind\":\"account\",\"id\":\"b\"}\n{\"kind\":\"account\",\"id\":\"c\"}\n");
+    let again = rapport(&data, &["import", "--retry"]);
+    assert_eq!((again.status.code(), last_line(&again).as_str()), (Some(0), "added 1, updated 0, unchanged 1, unmatched 0, rejected 0"));
+    assert_eq!(text(&rapport(&data, &["import", "--rejected"]).stdout).trim(), "");
+}
+
+#[test]
 fn wrong_use_exits_2_and_failure_1_each_with_a_sentence() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");

@@ -21,6 +21,7 @@ mod order;
 mod records;
 mod replies;
 mod search;
+mod sources;
 mod stories;
 mod summary;
 mod tables;
