@@ -68,7 +68,7 @@ pub fn read(bytes: &[u8]) -> Result<Read, String> {
     let mut read = Read::default();
     let (headings, cuts) = events(&text);
     for cut in cuts {
-        if read.components.len() >= MAX_EVENTS {
+        if read.components.len() + read.refused.len() >= MAX_EVENTS {
             read.refused.push((Some(cut.line), format!("the calendar has more than {MAX_EVENTS} events; the rest was left out")));
             break;
         }
@@ -158,6 +158,10 @@ fn events(text: &str) -> (Vec<Heading>, Vec<Cut<'_>>) {
             }
         }
         if begins {
+            // One more than are taken, to say that there are more.
+            if cuts.len() > MAX_EVENTS {
+                break;
+            }
             zone = None;
             open = Some(Cut { calendar, line: at as u64 + 1, lines: vec![line], complete: true });
         }

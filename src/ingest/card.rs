@@ -12,6 +12,7 @@ use crate::domain::Address;
 
 /// Larger address books are refused.
 pub const MAX_CARDS: usize = 64 * 1024 * 1024;
+const MAX_ENTRIES: usize = 200_000;
 const MAX_CARD: usize = 4 * 1024 * 1024;
 
 /// The contacts of an address book, each with the line its card begins on; a card that makes none says why.
@@ -31,6 +32,10 @@ pub fn drafts(bytes: &[u8]) -> Result<Vec<Result<Draft, Unread>>, String> {
             && let Some((begun, _)) = open.replace((line_number, String::new()))
         {
             drafts.push(Err((begun, "the card does not end before the next begins".to_owned())));
+        }
+        if drafts.len() >= MAX_ENTRIES {
+            drafts.push(Err((line_number, format!("the address book has more than {MAX_ENTRIES} cards; the rest was left out"))));
+            return Ok(drafts);
         }
         let Some((begun, card)) = &mut open else { continue };
         let begun = *begun;

@@ -64,9 +64,9 @@ pub async fn cards(State(app): State<App>, caller: Caller, Body(body): Body) -> 
     take(&app, caller, drafts).await
 }
 
-async fn take(app: &App, caller: Caller, read: Vec<Result<Draft, Unread>>) -> Result<Json<Taken>, Problem> {
+async fn take(app: &App, caller: Caller, read: impl IntoIterator<Item = Result<Draft, Unread>>) -> Result<Json<Taken>, Problem> {
     let mut left_out = Vec::new();
-    let mut drafts = Vec::with_capacity(read.len());
+    let mut drafts = Vec::new();
     for draft in read {
         match draft {
             Ok(draft) => drafts.push(draft),

@@ -82,7 +82,7 @@ fn exports_are_read_as_a_person_would() {
         let mapping: Option<Mapping> = std::fs::read(path.with_extension("mapping.json")).ok().map(|json| serde_json::from_slice(&json).unwrap());
         let read = table::read(&std::fs::read(&path).unwrap()).unwrap();
         let plan = table::plan(&read.header, mapping.as_ref()).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let drafts = table::drafts(&read, &plan);
+        let drafts: Vec<_> = table::drafts(read, plan).collect();
         let found: Vec<_> = drafts.iter().filter_map(|d| d.as_ref().ok()).collect();
         for draft in &found {
             let mut full = draft.record.clone();

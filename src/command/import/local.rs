@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use futures_util::stream::{self, StreamExt};
 use rapport::domain::WorkspaceId;
-use rapport::ingest::table::{self, Draft};
+use rapport::ingest::table::{self, Drafts};
 use rapport::ingest::{calendar, card, chat, record, transcript};
 use rapport::pipeline::receive::{self, Outcome, Owning, RawMail, Status};
 use rapport::pipeline::{Service, work};
@@ -16,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 use super::read::{At, Piece, Whole, read};
 use super::{Intake, Taken, Totals};
 use crate::command::progress::Progress;
+
+/// Rows of a table that are taken together.
+const DRAFTS: usize = 2_000;
 
 /// Takes everything in, waits until all of it is joined to its accounts, summarized and searchable.
 pub async fn local(service: &Service, workspace: WorkspaceId, mut intake: Intake, progress: &Progress) -> anyhow::Result<Totals> {
@@ -118,20 +121,30 @@ async fn file(
         },
         Whole::Table | Whole::Cards => {
             let mapping = intake.mapping.clone();
-            let read =
-                tokio::task::spawn_blocking(
-                    move || if what == Whole::Cards { card::drafts(&bytes) } else { table::read_drafts(&bytes, mapping.as_ref()) },
-                );
-            match read.await? {
-                Ok(drafts) => {
-                    let (drafts, left): (Vec<_>, Vec<_>) = drafts.into_iter().partition(Result::is_ok);
-                    let drafts: Vec<Draft> = drafts.into_iter().flatten().collect();
-                    let outcomes = receive::drafts(service, workspace, drafts).await?;
-                    let mut taken: Taken = outcomes.into_iter().map(|(line, o)| (place(Some(line)), o.status, o.error)).collect();
-                    taken.extend(refused(left.into_iter().filter_map(Result::err).map(|(line, reason)| (Some(line), reason)).collect()));
-                    Ok(taken)
+            let read = tokio::task::spawn_blocking(move || match what {
+                Whole::Cards => card::drafts(&bytes).map(|drafts| Box::new(drafts.into_iter()) as Drafts),
+                _ => table::read_drafts(&bytes, mapping.as_ref()),
+            });
+            let mut drafts = match read.await? {
+                Ok(drafts) => drafts,
+                Err(reason) => return Ok(Err(reason)),
+            };
+            let mut taken = Taken::new();
+            loop {
+                // Row by row, as records take far more room than their cells.
+                let (rest, some) = tokio::task::spawn_blocking(move || {
+                    let some: Vec<_> = drafts.by_ref().take(DRAFTS).collect();
+                    (drafts, some)
+                })
+                .await?;
+                drafts = rest;
+                if some.is_empty() {
+                    return Ok(Ok(taken));
                 }
-                Err(reason) => Err(reason),
+                let (some, left): (Vec<_>, Vec<_>) = some.into_iter().partition(Result::is_ok);
+                let outcomes = receive::drafts(service, workspace, some.into_iter().flatten().collect()).await?;
+                taken.extend(outcomes.into_iter().map(|(line, o)| (place(Some(line)), o.status, o.error)));
+                taken.extend(refused(left.into_iter().filter_map(Result::err).map(|(line, reason)| (Some(line), reason)).collect()));
             }
         }
     })

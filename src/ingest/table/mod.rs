@@ -13,6 +13,8 @@ use super::text;
 /// Larger tables are refused.
 pub const MAX_TABLE: usize = 128 * 1024 * 1024;
 const MAX_COLUMNS: usize = 1_000;
+/// As many as a sheet of a spreadsheet has.
+const MAX_ROWS: usize = 1_048_576;
 /// Longer cells are no cells: mostly a quote that was never closed.
 const MAX_CELL: usize = 1024 * 1024;
 
@@ -29,16 +31,18 @@ pub struct Table {
     pub refused: Vec<Unread>,
 }
 
+/// Records one after the other as they are asked for, or why a row makes none.
+pub type Drafts = Box<dyn Iterator<Item = Result<Draft, Unread>> + Send>;
+
 /// The records of a table's rows, and why other rows make none.
 ///
 /// # Errors
 /// When the table cannot be read, or its columns are not understood.
-pub fn read_drafts(bytes: &[u8], mapping: Option<&Mapping>) -> Result<Vec<Result<Draft, Unread>>, String> {
-    let table = read(bytes)?;
+pub fn read_drafts(bytes: &[u8], mapping: Option<&Mapping>) -> Result<Drafts, String> {
+    let mut table = read(bytes)?;
     let plan = plan(&table.header, mapping)?;
-    let mut drafts = drafts(&table, &plan);
-    drafts.extend(table.refused.into_iter().map(Err));
-    Ok(drafts)
+    let refused = std::mem::take(&mut table.refused);
+    Ok(Box::new(drafts(table, plan).chain(refused.into_iter().map(Err))))
 }
 
 /// Whether the beginning of a file looks like a table: a first line of several cells.
@@ -118,6 +122,10 @@ fn part(text: &str, line: u64, delimiter: u8, table: &mut Table) -> Result<Optio
             table.refused.push((at, "a quote is opened in this row and never closed".to_owned()));
             let next = raw[skipped..].find('\n').map(|i| start + skipped + i + 1);
             return Ok(next.filter(|next| *next < text.len()).map(|next| (next, at + 1)));
+        }
+        if table.rows.len() + table.refused.len() >= MAX_ROWS {
+            table.refused.push((at, format!("the table has more than {MAX_ROWS} rows; the rest was left out")));
+            return Ok(None);
         }
         if record.len() > MAX_COLUMNS {
             let reason = format!("{} columns; the limit is {MAX_COLUMNS}", record.len());

@@ -35,37 +35,39 @@ pub struct Draft {
 }
 
 /// The records of a table's rows, in order; a row that makes none says why.
-pub fn drafts(table: &Table, plan: &Plan) -> Vec<Result<Draft, Unread>> {
+pub fn drafts(table: Table, plan: Plan) -> impl Iterator<Item = Result<Draft, Unread>> + Send {
     let dated = plan.fields.iter().filter(|(field, _)| is_dated(field)).flat_map(|(_, columns)| columns.clone()).collect::<Vec<_>>();
     let order = cells::day_order(table.rows.iter().flat_map(|(_, row)| dated.iter().filter_map(|&at| row.get(at)).map(String::as_str)));
     let headers: Vec<String> = table.header.iter().map(|name| normal(name)).collect();
-    let mut drafts = Vec::with_capacity(table.rows.len());
-    for (line, row) in &table.rows {
-        let cells = Row { plan, row, headers: &headers, order };
-        let mut company_id = None;
-        if plan.also_accounts {
-            let account = cells.account("account.");
-            company_id = account.as_ref().ok().and_then(|record| record["id"].as_str().map(str::to_owned));
-            drafts.push(account.map(|record| Draft { line: *line, record, company: None }).map_err(|reason| (*line, reason)));
-        }
-        let drafted = match plan.kind {
-            Kind::Account => cells.account("").map(|record| (record, None)),
-            Kind::Contact => cells.contact(),
-            Kind::Deal => cells.deal(),
-            Kind::Ticket => cells.ticket(),
-            _ => cells.entry(),
-        };
-        match drafted {
-            // A company's row without a person in it is complete with the company.
-            Err(_) if plan.also_accounts => {}
-            Ok((record, mut company)) => {
-                if let (Some(company), Some(id)) = (&mut company, company_id) {
-                    company.id = Some(id);
-                }
-                drafts.push(Ok(Draft { line: *line, record, company }));
+    table.rows.into_iter().flat_map(move |(line, row)| drafts_of(line, &Row { plan: &plan, row: &row, headers: &headers, order }))
+}
+
+/// The record of a row, after the one of its company where it tells of both.
+fn drafts_of(line: u64, cells: &Row) -> Vec<Result<Draft, Unread>> {
+    let mut drafts = Vec::with_capacity(2);
+    let mut company_id = None;
+    if cells.plan.also_accounts {
+        let account = cells.account("account.");
+        company_id = account.as_ref().ok().and_then(|record| record["id"].as_str().map(str::to_owned));
+        drafts.push(account.map(|record| Draft { line, record, company: None }).map_err(|reason| (line, reason)));
+    }
+    let drafted = match cells.plan.kind {
+        Kind::Account => cells.account("").map(|record| (record, None)),
+        Kind::Contact => cells.contact(),
+        Kind::Deal => cells.deal(),
+        Kind::Ticket => cells.ticket(),
+        _ => cells.entry(),
+    };
+    match drafted {
+        // A company's row without a person in it is complete with the company.
+        Err(_) if cells.plan.also_accounts => {}
+        Ok((record, mut company)) => {
+            if let (Some(company), Some(id)) = (&mut company, company_id) {
+                company.id = Some(id);
             }
-            Err(reason) => drafts.push(Err((*line, reason))),
+            drafts.push(Ok(Draft { line, record, company }));
         }
+        Err(reason) => drafts.push(Err((line, reason))),
     }
     drafts
 }
