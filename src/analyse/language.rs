@@ -1,6 +1,8 @@
-//! Which language a text is in, by the statistics of its letters (lingua). Of the languages that are read here; a text
-//! in another script, or of hardly any letters, is in none.
+//! Which language a text is in, of the languages that are read here: by its small words where they are clear, which
+//! costs microseconds, else by the statistics of its letters (lingua), which costs a thousand times as much. A text in
+//! another script, or of hardly any letters, is in none.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use lingua::{LanguageDetector, LanguageDetectorBuilder};
@@ -23,6 +25,9 @@ pub fn of(text: &str) -> Option<Language> {
     if sample.chars().filter(|c| c.is_alphabetic()).count() < MIN_LETTERS {
         return None;
     }
+    if let Some(language) = by_small_words(&sample) {
+        return Some(language);
+    }
     Some(match DETECTOR.detect_language_of(&sample)? {
         lingua::Language::English => Language::English,
         lingua::Language::German => Language::German,
@@ -32,6 +37,60 @@ pub fn of(text: &str) -> Option<Language> {
         lingua::Language::Portuguese => Language::Portuguese,
         lingua::Language::Dutch => Language::Dutch,
     })
+}
+
+/// Frequent words that say nothing else but their language; those of several count for each.
+const SMALL_WORDS: [(Language, &str); 7] = [
+    (
+        Language::English,
+        "the and to of is that for it you with this are be have we not on was at can if do from will what but as your our there would has they which in a me my an so or about",
+    ),
+    (
+        Language::German,
+        "der die das und ist nicht ich wir sie zu den mit für auf es ein eine im dem von haben wird bei auch uns ihnen ihre werden noch aber oder wie dass zum zur als an nach bitte sind habe",
+    ),
+    (
+        Language::French,
+        "le la les de des et est pas je nous vous pour un une que qui dans sur avec ce il au aux du en ne votre notre sont plus mais ou avons être par cette ont été",
+    ),
+    (
+        Language::Spanish,
+        "el la los las de del y es no que en un una para con por se su lo como más pero nos les al está este esta hemos si le muy o ya son también",
+    ),
+    (
+        Language::Italian,
+        "il la i gli le di del della e è non che in un una per con si ci vi da dei delle sono anche ma come più al alla questo questa abbiamo ho nel lo o se ha",
+    ),
+    (
+        Language::Portuguese,
+        "o a os as de do da dos das e é não que em um uma para com por se no na nos ao mais mas como foi está este esta temos ou já são também pelo pela",
+    ),
+    (
+        Language::Dutch,
+        "de het een en is niet ik wij we u je van te dat in op voor met zijn er aan om ook maar als bij kan heb hebben wordt of dit onze deze nog naar wat die",
+    ),
+];
+
+static SMALL: LazyLock<HashMap<&str, Vec<usize>>> = LazyLock::new(|| {
+    let mut words: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (at, (_, list)) in SMALL_WORDS.iter().enumerate() {
+        for word in list.split(' ') {
+            words.entry(word).or_default().push(at);
+        }
+    }
+    words
+});
+
+/// The language of most small words, when hardly any speak for another.
+fn by_small_words(text: &str) -> Option<Language> {
+    let mut counts = [0_usize; SMALL_WORDS.len()];
+    for word in text.split_whitespace() {
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+        SMALL.get(word.as_str()).into_iter().flatten().for_each(|&at| counts[at] += 1);
+    }
+    let best = (0..counts.len()).max_by_key(|&at| counts[at])?;
+    let second = (0..counts.len()).filter(|&at| at != best).map(|at| counts[at]).max()?;
+    (counts[best] >= 4 && counts[best] > 2 * second).then_some(SMALL_WORDS[best].0)
 }
 
 /// Addresses, links and numbers are in no language.

@@ -16,6 +16,10 @@ use super::Outcome;
 use super::labelled::{Labelled, normal, row};
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  rapport eval spans fixtures/replies/held-out/*.jsonl
+  rapport eval spans mine.jsonl --differing
+  rapport eval mail corpus/MANIFEST.jsonl")]
 pub struct Options {
     #[command(subcommand)]
     set: Set,

@@ -70,7 +70,7 @@ fn mail() {
         ("%2e%2e%2fup.eml", format!("Message-ID: <6@a>\n{HEAD}{DATE}\nNamed oddly.").into_bytes(), &[]),
         ("empty.eml", Vec::new(), &[": the mail is empty"]),
         (
-            "picture.eml",
+            "picture.png",
             b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec(),
             &[": not a format this reads: a mail, an mbox, a transcript, a calendar, a table, vCards, a chat, or records"],
         ),

@@ -81,8 +81,8 @@ fn look_into(path: &Path, size: u64) -> Source {
     source.content = match sample(path) {
         Ok((start, packed)) => {
             let format = match format_of(&start) {
-                // What a mail program named a mail is one, however little it looks like it, unless it is no text.
-                Format::Unknown | Format::Table if is_named_mail(path) && !is_binary(&start) => Format::Email,
+                // What a mail program named a mail is one, however little it looks like it.
+                Format::Unknown | Format::Table if is_named_mail(path) => Format::Email,
                 told => told,
             };
             if format == Format::Email {
@@ -99,11 +99,6 @@ fn look_into(path: &Path, size: u64) -> Source {
         Err(error) => Err(format!("the file cannot be read: {error}")),
     };
     source
-}
-
-/// Pictures, sounds and programs have zero bytes right at their beginning.
-fn is_binary(start: &[u8]) -> bool {
-    start.iter().take(64).any(|&byte| byte == 0)
 }
 
 fn is_named_mail(path: &Path) -> bool {

@@ -94,6 +94,9 @@ pub(super) fn read(message: &Message) -> Content {
     if seen.trim().is_empty() {
         return Content { source, body: plain, hidden: limited(hidden) };
     }
+    if words(&plain).eq(words(&seen)) {
+        return Content { source, body: plain, hidden: limited(hidden) };
+    }
     let only_plain = paragraphs_missing(&plain, &seen);
     let only_seen = paragraphs_missing(&seen, &plain);
     if only_plain.is_empty() && only_seen.is_empty() {
@@ -134,7 +137,7 @@ fn paragraphs_missing(text: &str, other: &str) -> Vec<String> {
 }
 
 /// Words and figures in lower case, without links.
-fn words(text: &str) -> impl Iterator<Item = String> {
+fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     let plain = |part: &&str| {
         !part.contains("://") && !part.contains('@') && !part.starts_with("www.") && !part.starts_with("[image") && !part.starts_with("[cid")
     };
@@ -142,8 +145,6 @@ fn words(text: &str) -> impl Iterator<Item = String> {
         .filter(plain)
         .map(|part| concealed::visible(part).chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>())
         .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .into_iter()
 }
 
 pub(super) fn describe(part: &mail_parser::MessagePart) -> Attachment {

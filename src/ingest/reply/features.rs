@@ -2,7 +2,7 @@
 //! its neighbours, and what the rules say of it.
 
 use super::words::P_S;
-use super::{Line, is_business_line, is_closing, is_contact_line, is_prose, is_titled_name};
+use super::{Line, is_business_line, is_closing, is_titled_name, reaches_somebody, reads_like_prose};
 use crate::domain::span::SpanKind;
 
 /// Letters of a line that are looked at; a signature or a first sentence is told by fewer.
@@ -12,6 +12,7 @@ const LOOKED_AT: usize = 160;
 const LEAVE: usize = 6;
 
 /// What stands in one line, whatever stands around it.
+#[derive(Default)]
 pub(super) struct Shape<'a> {
     text: &'a str,
     words: Vec<&'a str>,
@@ -37,9 +38,14 @@ pub(super) struct Shape<'a> {
 impl<'a> Shape<'a> {
     pub(super) fn of(line: &'a str) -> Shape<'a> {
         let text = line.trim();
+        if text.starts_with('>') {
+            // Most lines of a long conversation are, and nothing else tells more.
+            return Shape { quoted: true, first: "quote", last: "quote", ..Shape::default() };
+        }
         let text = text.char_indices().nth(LOOKED_AT).map_or(text, |(end, _)| &text[..end]);
         let words: Vec<&str> =
             text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')' | '"' | '<' | '>' | '|')).filter(|w| !w.is_empty()).collect();
+        let business = is_business_line(text);
         let letters = text.chars().filter(|c| c.is_alphabetic()).count();
         let class = |c: Option<char>| match c {
             None => "none",
@@ -64,7 +70,7 @@ impl<'a> Shape<'a> {
             digits: text.bytes().filter(u8::is_ascii_digit).count(),
             first: class(text.chars().next()),
             last: class(text.chars().next_back()),
-            quoted: text.starts_with('>'),
+            quoted: false,
             address: text.contains('@'),
             link: text.contains("www.") || text.contains("://"),
             set_apart: text.contains('|') || text.contains('·') || text.contains('•'),
@@ -76,8 +82,8 @@ impl<'a> Shape<'a> {
                 .any(|w| w.split([':', 'h', 'u']).filter(|p| !p.is_empty() && p.len() <= 2 && p.bytes().all(|b| b.is_ascii_digit())).count() >= 2),
             closing: is_closing(text),
             name: is_titled_name(text),
-            contact: is_contact_line(text) || is_business_line(text),
-            prose: is_prose(text),
+            contact: business || reaches_somebody(text),
+            prose: !business && reads_like_prose(text),
             postscript: P_S.is_match(text),
             capitals: letters >= 4 && !text.chars().any(char::is_lowercase),
             text,

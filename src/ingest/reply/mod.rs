@@ -309,9 +309,10 @@ fn is_postscript(text: &str) -> bool {
 
 /// Running text rather than a name, title, address or number.
 fn is_prose(text: &str) -> bool {
-    if is_business_line(text) {
-        return false;
-    }
+    reads_like_prose(text) && !is_business_line(text)
+}
+
+fn reads_like_prose(text: &str) -> bool {
     let words = text.split_whitespace().count();
     words > 9 || (words > 4 && text.ends_with(['.', '?', '!'])) || text.ends_with('?')
 }
@@ -362,10 +363,13 @@ fn paragraph_start(lines: &[Line], start: usize, at: usize) -> usize {
 /// A short line as in a signature: a name, a company, a title, an address, a number.
 fn is_contact_line(text: &str) -> bool {
     let text = text.trim();
-    text.is_empty()
-        || CONTACT.is_match(text)
-        || is_business_line(text)
-        || (!is_prose(text) && text.split_whitespace().count() <= 6 && text.starts_with(|c: char| c.is_uppercase() || c.is_numeric()))
+    text.is_empty() || reaches_somebody(text) || is_business_line(text)
+}
+
+/// An address, a number, or few words that begin like a title or a street.
+fn reaches_somebody(text: &str) -> bool {
+    CONTACT.is_match(text)
+        || (!reads_like_prose(text) && text.split_whitespace().count() <= 6 && text.starts_with(|c: char| c.is_uppercase() || c.is_numeric()))
 }
 
 static CONTACT: LazyLock<Regex> = LazyLock::new(|| {

@@ -114,7 +114,11 @@ fn is_wrapped_rest(lines: &[Line], at: usize) -> bool {
 
 /// The line after an attribution ("On 3 Feb 2026, Jane wrote:") that starts at `at`, if one does.
 fn attribution_at(lines: &[Line], at: usize) -> Option<usize> {
-    if is_quote_line(lines[at].text) || !OPENS_ATTRIBUTION.is_match(lines[at].text.trim_start()) {
+    let closes = |line: &Line| line.text.trim_end().ends_with(':');
+    if !lines[at..].iter().take(ATTRIBUTION_LINES).any(closes)
+        || is_quote_line(lines[at].text)
+        || !OPENS_ATTRIBUTION.is_match(lines[at].text.trim_start())
+    {
         return None;
     }
     let mut joined = String::new();
@@ -135,10 +139,12 @@ fn attribution_at(lines: &[Line], at: usize) -> Option<usize> {
 /// Whether a quoted mail's header block ("From: … Sent: … Subject: …") or its separator starts here.
 fn starts_header_block(lines: &[Line], at: usize) -> bool {
     let text = lines[at].text.trim();
-    if SEPARATOR.is_match(text)
-        || RUN_ON_ATTRIBUTION.is_match(text) && !is_quote_line(text)
-        || NOTES_LINE.is_match(text)
-        || ANSWER_ABOVE.is_match(text)
+    // What can be seen at once spares most lines the patterns.
+    let marked = !text.starts_with(char::is_alphanumeric);
+    if (marked || text.ends_with(':')) && SEPARATOR.is_match(text)
+        || text.contains('<') && RUN_ON_ATTRIBUTION.is_match(text) && !is_quote_line(text)
+        || text.contains("---") && NOTES_LINE.is_match(text)
+        || marked && ANSWER_ABOVE.is_match(text)
     {
         return true;
     }
@@ -157,7 +163,8 @@ pub(super) fn is_rule(text: &str) -> bool {
 /// Whether the header of a quoted mail begins at this line: several of its lines in any order, one of them saying from
 /// whom. A list of the writer's own ("From: Lyon, To: Charleroi, Date: …") has neither an address nor a word for "sent".
 fn is_header_line(lines: &[Line], at: usize) -> bool {
-    let is_header = |i: usize| FROM_LINE.is_match(lines[i].text.trim()) || OTHER_HEADER.is_match(lines[i].text.trim());
+    let is_header =
+        |i: usize| lines[i].text.contains(':') && (FROM_LINE.is_match(lines[i].text.trim()) || OTHER_HEADER.is_match(lines[i].text.trim()));
     if !is_header(at) || (at > 0 && is_header(at - 1)) {
         return false;
     }
