@@ -101,6 +101,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 type Outcome = Result<(), Failure>;
 
 pub fn run() -> ExitCode {
+    end_quietly_when_nobody_reads();
     let cli = Cli::parse();
     log();
     let outcome = Config::read(|name| std::env::var(name).ok()).map_err(Failure::Usage).and_then(|config| {
@@ -119,6 +120,18 @@ pub fn run() -> ExitCode {
         }
         Err(Failure::Rejected) => ExitCode::from(3),
     }
+}
+
+/// `rapport … | head` closes the pipe when it has enough; that is no fault.
+fn end_quietly_when_nobody_reads() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+            std::process::exit(0);
+        }
+        usual(panic);
+    }));
 }
 
 async fn dispatch(command: Command, config: Config) -> Outcome {

@@ -136,13 +136,10 @@ fn word(bytes: &[u8]) -> Option<String> {
 fn invitation(bytes: &[u8]) -> Option<String> {
     let read = calendar::read(bytes).ok()?;
     let mut words = String::new();
-    for component in read.components.iter().take(20) {
-        let far = jiff::Timestamp::from_second(4_102_444_800).ok()?;
-        for meeting in calendar::meetings(std::slice::from_ref(component), None, far).0.into_iter().take(1) {
-            let people: Vec<String> = meeting.participants.iter().filter_map(|p| p.name.clone().or_else(|| p.email.clone())).collect();
-            let agenda = meeting.meeting.and_then(|m| m.agenda).unwrap_or_default();
-            words.push_str(&format!("{}\n{}\n{}\n{agenda}\n", meeting.subject.unwrap_or_default(), meeting.occurred_at, people.join(", ")));
-        }
+    for meeting in read.components.iter().take(20).filter_map(calendar::first_meeting) {
+        let people: Vec<String> = meeting.participants.iter().filter_map(|p| p.name.clone().or_else(|| p.email.clone())).collect();
+        let agenda = meeting.meeting.and_then(|m| m.agenda).unwrap_or_default();
+        words.push_str(&format!("{}\n{}\n{}\n{agenda}\n", meeting.subject.unwrap_or_default(), meeting.occurred_at, people.join(", ")));
     }
     Some(words)
 }

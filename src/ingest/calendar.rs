@@ -4,7 +4,7 @@
 //! its recurrence. What is kept of a series are its newest components: updates, moved occurrences and cancellations give
 //! the same meetings in whatever order they arrive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::str::FromStr;
 
 use calcard::common::PartialDateTime;
@@ -16,7 +16,7 @@ use calcard::icalendar::{
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::{html, text};
+use super::{html, text, zone};
 use crate::domain::Address;
 use crate::domain::entry::{Entry, EntryType, Meeting, Participant, ParticipantRole};
 
@@ -28,6 +28,8 @@ const MAX_ZONE: usize = 64 * 1024;
 /// Zones that one event may name.
 const MAX_ZONES: usize = 8;
 const MAX_ATTENDEES: usize = 1_000;
+/// Invitations of one series that become entries: of a large meeting fewer occurrences are kept.
+const MAX_INVITED: usize = 50_000;
 /// Steps taken through one series' rule; those without end stop at the horizon.
 const MAX_STEPS: usize = 20_000;
 /// Occurrences of one series that become entries: the latest ones.
@@ -119,7 +121,7 @@ fn events(text: &str) -> (Vec<Heading>, Vec<Cut<'_>>) {
     let mut cuts: Vec<Cut> = Vec::new();
     let mut headings = vec![Heading::default()];
     let mut open: Option<Cut> = None;
-    let mut zone: Option<String> = None;
+    let mut definition: Option<String> = None;
     for (at, line) in text.split('\n').enumerate() {
         let key = line.trim_end().to_ascii_uppercase();
         let folded = line.starts_with([' ', '\t']);
@@ -139,16 +141,14 @@ fn events(text: &str) -> (Vec<Heading>, Vec<Cut<'_>>) {
                 cuts.extend(open.take());
             }
         } else if key == "BEGIN:VTIMEZONE" {
-            zone = Some(format!("{}\r\n", line.trim_end()));
-        } else if let Some(text) = &mut zone {
+            definition = Some(format!("{}\r\n", line.trim_end()));
+        } else if let Some(text) = &mut definition {
             if text.len() < MAX_ZONE {
                 text.push_str(line.trim_end());
                 text.push_str("\r\n");
             }
             if key == "END:VTIMEZONE" {
-                let text = zone.take().unwrap_or_default();
-                let name = text.lines().find_map(|line| value_of(line, "TZID"));
-                heading.zones.extend(name.map(|name| (name, text)));
+                heading.zones.extend(definition.take().and_then(|definition| zone::short(&definition)));
             }
         } else if !folded {
             if let Some(value) = value_of(line, "X-WR-TIMEZONE") {
@@ -162,7 +162,7 @@ fn events(text: &str) -> (Vec<Heading>, Vec<Cut<'_>>) {
             if cuts.len() > MAX_EVENTS {
                 break;
             }
-            zone = None;
+            definition = None;
             open = Some(Cut { calendar, line: at as u64 + 1, lines: vec![line], complete: true });
         }
     }
@@ -281,6 +281,17 @@ fn chrono_utc() -> chrono::FixedOffset {
 /// second value tells whether more will come when the horizon moves on. Times without a zone are in `zone`, unless the
 /// calendar names its own.
 pub fn meetings(components: &[Component], zone: Option<&str>, until: Timestamp) -> (Vec<Entry>, bool) {
+    occurrences(components, zone, until, MAX_STEPS, MAX_OCCURRENCES)
+}
+
+/// The first meeting of an event.
+pub fn first_meeting(component: &Component) -> Option<Entry> {
+    let (meetings, _) = occurrences(std::slice::from_ref(component), None, Timestamp::MAX, 1, 1);
+    meetings.into_iter().next()
+}
+
+/// The last meetings, at most so many, among those reached by so many steps through the rule.
+fn occurrences(components: &[Component], zone: Option<&str>, until: Timestamp, steps: usize, most: usize) -> (Vec<Entry>, bool) {
     let series = components.iter().find(|c| c.recurrence.is_empty());
     if series.is_some_and(|s| s.cancelled) {
         return (Vec::new(), false);
@@ -293,16 +304,19 @@ pub fn meetings(components: &[Component], zone: Option<&str>, until: Timestamp) 
     let own_zone = merged.split('\n').find_map(|line| value_of(line, "X-WR-TIMEZONE"));
     let default = [own_zone.as_deref(), zone].into_iter().flatten().find_map(|z| Tz::from_str(z).ok()).unwrap_or(Tz::Fixed(chrono_utc()));
     unify(&mut calendar, default);
-    let expanded = calendar.expand_dates(default, MAX_STEPS);
+    let expanded = calendar.expand_dates(default, steps);
     let uid_hash = hash(components.first().map_or("", |c| c.uid.as_str()));
     let recurring = calendar.components.iter().any(ICalendarComponent::is_recurrent_or_override);
-    let mut found: BTreeMap<i64, Entry> = BTreeMap::new();
+    // What each component says once for all its occurrences.
+    let said: Vec<(Tz, Option<Timestamp>)> =
+        calendar.components.iter().map(|c| (default_of(c, &calendar, default), original_time(&calendar, c, own_zone.as_deref().or(zone)))).collect();
+    let mut found: BTreeMap<i64, (Timestamp, i64, usize)> = BTreeMap::new();
     let mut endless = false;
     for event in expanded.events {
-        let Some(component) = calendar.components.get(event.comp_id as usize) else { continue };
-        let start = resolved(&event.start, default_of(component, &calendar, default));
+        let at = event.comp_id as usize;
+        let (Some(component), Some((zone, original))) = (calendar.components.get(at), said.get(at)) else { continue };
+        let start = resolved(&event.start, *zone);
         let Ok(occurred_at) = Timestamp::from_second(start) else { continue };
-        let original = original_time(&calendar, component, own_zone.as_deref().or(zone)).map_or(start, Timestamp::as_second);
         if occurred_at > until {
             endless = true;
             continue;
@@ -310,15 +324,26 @@ pub fn meetings(components: &[Component], zone: Option<&str>, until: Timestamp) 
         if event_is_cancelled(component) || start < 0 {
             continue;
         }
-        let id = if recurring { format!("event.{uid_hash}.{original}") } else { format!("event.{uid_hash}") };
         let length = match &event.end {
-            TimeOrDelta::Time(end) => resolved(end, default_of(component, &calendar, default)) - start,
+            TimeOrDelta::Time(end) => resolved(end, *zone) - start,
             TimeOrDelta::Delta(length) => length.num_seconds(),
         };
-        found.insert(original, meeting(id, occurred_at, length, component));
+        found.insert(original.map_or(start, Timestamp::as_second), (occurred_at, length, at));
     }
-    let surplus = found.len().saturating_sub(MAX_OCCURRENCES);
-    (found.into_values().skip(surplus).collect(), endless)
+    let mut made: BTreeMap<usize, Entry> = BTreeMap::new();
+    for (_, _, at) in found.values() {
+        made.entry(*at).or_insert_with(|| meeting(&calendar.components[*at]));
+    }
+    let invited = made.values().map(|entry| entry.participants.len()).max().unwrap_or(0);
+    let surplus = found.len().saturating_sub(most.min(MAX_INVITED / invited.max(1)));
+    let entry = |(original, (occurred_at, length, at)): (i64, (Timestamp, i64, usize))| {
+        let mut entry = made[&at].clone();
+        entry.id = if recurring { format!("event.{uid_hash}.{original}") } else { format!("event.{uid_hash}") };
+        entry.occurred_at = occurred_at;
+        entry.duration_seconds = u64::try_from(length).ok();
+        entry
+    };
+    (found.into_iter().skip(surplus).map(entry).collect(), endless)
 }
 
 /// Seconds since 1970; a time that calcard left without a zone, because clocks change at it, in its event's zone.
@@ -409,7 +434,7 @@ fn event_is_cancelled(component: &ICalendarComponent) -> bool {
 /// One calendar of all components: the zones of each, once.
 fn merged(components: &[&Component]) -> String {
     let mut ics = String::from("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n");
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let mut bodies = String::new();
     for component in components {
         let text = component.ics.replace("\r\n", "\n");
@@ -439,14 +464,15 @@ fn merged(components: &[&Component]) -> String {
     ics
 }
 
-fn meeting(id: String, occurred_at: Timestamp, length: i64, component: &ICalendarComponent) -> Entry {
-    let mut entry = Entry::new(id, EntryType::Meeting, occurred_at);
+/// What a component says of each of its occurrences.
+fn meeting(component: &ICalendarComponent) -> Entry {
+    let mut entry = Entry::new(String::new(), EntryType::Meeting, Timestamp::UNIX_EPOCH);
     entry.subject = text_of(component, &ICalendarProperty::Summary).map(|s| s.split_whitespace().collect::<Vec<_>>().join(" "));
-    entry.duration_seconds = u64::try_from(length).ok();
     entry.channel = Some("calendar".to_owned());
+    let mut seen = HashSet::new();
     for property in [ICalendarProperty::Organizer, ICalendarProperty::Attendee] {
         for person in component.properties(&property).take(MAX_ATTENDEES).filter_map(attendee) {
-            if !entry.participants.iter().any(|p| p.key() == person.key()) {
+            if seen.insert(person.key()) {
                 entry.participants.push(person);
             }
         }

@@ -20,3 +20,4 @@ pub mod table;
 pub mod text;
 pub mod thread;
 pub mod transcript;
+mod zone;

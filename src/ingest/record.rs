@@ -126,7 +126,7 @@ fn tidy(mut record: Record) -> Record {
     record
 }
 
-fn check(record: &Record) -> Result<(), String> {
+pub fn check(record: &Record) -> Result<(), String> {
     if record.kind() != Kind::Workspace {
         check_id("id", record.id())?;
     }

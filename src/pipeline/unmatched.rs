@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::triggers::Asked;
 use super::{PipelineError, Result, Service, receive};
 use crate::domain::address::{is_free_mail, parse_domain};
 use crate::domain::record::{Account, Change, Contact, Kind, Record, Version};
@@ -47,33 +48,61 @@ pub async fn assign(service: &Service, workspace: WorkspaceId, domain: &str, own
         }
         None => None,
     };
-    let mut tx = service.store.read().await?;
-    let waiting = waiting::under(workspace, &mut tx, &domain).await?;
-    let account_id = owner.account_id.clone().unwrap_or_else(|| domain.clone());
-    let known: Option<Account> = record::get(workspace, &mut tx, Kind::Account, &account_id).await?;
-    drop(tx);
-    let mut versions = Vec::new();
-    let mut put = |record: Record| versions.push(Ok(Version { change: Change::Put(record), updated_at: None }));
-    match (known, &contact) {
+    for (field, text) in [("name", &owner.name), ("contact_name", &owner.contact_name)] {
+        if text.as_ref().is_some_and(|text| text.trim().is_empty() || text.len() > 200 || text.chars().any(char::is_control)) {
+            return Err(PipelineError::Invalid(format!("{field} is not 1 to 200 bytes without control characters")));
+        }
+    }
+    let (now, config) = (service.clock.now(), service.config.clone());
+    let written = service.store.write(move |tx| {
+        Box::pin(async move {
+            let waiting = waiting::under(workspace, tx, &domain).await?;
+            let account_id = owner.account_id.clone().unwrap_or_else(|| domain.clone());
+            let known: Option<Account> = record::get(workspace, tx, Kind::Account, &account_id).await?;
+            if known.is_none() && record::find(workspace, tx, Kind::Account, &account_id).await?.is_some() {
+                let deleted = format!("account {account_id:?} was deleted: add it again with a later updated_at, or name another");
+                return Ok(Err(PipelineError::Invalid(deleted)));
+            }
+            let records = match versions(&domain, &account_id, &owner, contact.as_ref(), known) {
+                Ok(versions) => versions,
+                Err(error) => return Ok(Err(error)),
+            };
+            let (mut asked, mut sequence) = (Asked::default(), None);
+            for version in &records {
+                sequence = sequence.max(receive::take(workspace, tx, version, &mut asked, &config, now).await?.sequence);
+            }
+            Ok(Ok(Assigned { account_id, contact_id: contact.as_ref().map(contact_id), sequence, waiting }))
+        })
+    });
+    written.await?
+}
+
+fn contact_id(address: &Address) -> String {
+    format!("contact.{address}")
+}
+
+/// The account and the contact as they shall be, checked like records that came in.
+fn versions(domain: &str, account_id: &str, owner: &Owner, contact: Option<&Address>, known: Option<Account>) -> Result<Vec<Version>> {
+    let mut records = Vec::new();
+    match (known, contact) {
         (Some(_), Some(_)) => {}
         (Some(mut account), None) => {
-            account.domains.push(domain.clone());
+            account.domains.push(domain.to_owned());
             account.domains.sort();
             account.domains.dedup();
-            put(Record::Account(account));
+            records.push(Record::Account(account));
         }
         (None, Some(_)) if owner.name.is_none() => return Err(PipelineError::NotFound(format!("account {account_id:?}"))),
         (None, _) => {
-            let domains = if contact.is_none() { vec![domain.clone()] } else { Vec::new() };
-            let name = owner.name.clone().unwrap_or_else(|| account_id.clone());
-            put(Record::Account(Account { id: account_id.clone(), name: Some(name), domains, ..Account::of_domain(&domain) }));
+            let domains = if contact.is_none() { vec![domain.to_owned()] } else { Vec::new() };
+            let name = owner.name.clone().unwrap_or_else(|| account_id.to_owned());
+            records.push(Record::Account(Account { id: account_id.to_owned(), name: Some(name), domains, ..Account::of_domain(domain) }));
         }
     }
-    let contact_id = contact.as_ref().map(|address| format!("contact.{address}"));
-    if let (Some(address), Some(id)) = (&contact, &contact_id) {
-        put(Record::Contact(Contact {
-            id: id.clone(),
-            account_id: account_id.clone(),
+    if let Some(address) = contact {
+        records.push(Record::Contact(Contact {
+            id: contact_id(address),
+            account_id: account_id.to_owned(),
             name: owner.contact_name.clone(),
             title: None,
             emails: vec![address.to_string()],
@@ -84,6 +113,9 @@ pub async fn assign(service: &Service, workspace: WorkspaceId, domain: &str, own
             created_at: None,
         }));
     }
-    let outcomes = receive::records(service, workspace, versions).await?;
-    Ok(Assigned { account_id, contact_id, sequence: outcomes.iter().filter_map(|o| o.sequence).max(), waiting })
+    let checked = |record: Record| {
+        crate::ingest::record::check(&record).map_err(PipelineError::Invalid)?;
+        Ok(Version { change: Change::Put(record), updated_at: None })
+    };
+    records.into_iter().map(checked).collect()
 }

@@ -136,6 +136,25 @@ fn what_cannot_be_read_names_its_line() {
 }
 
 #[test]
+fn a_series_of_a_crowd_stays_small() {
+    let crowd: String = (0..1_000).map(|i| format!("ATTENDEE:mailto:p{i}@acme.example\n")).collect();
+    let event = format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:20200101T090000Z\nRRULE:FREQ=HOURLY\n{crowd}END:VEVENT\nEND:VCALENDAR\n");
+    let read = calendar::read(event.as_bytes()).unwrap();
+    let (meetings, _) = calendar::meetings(&read.components, None, "2030-01-01T00:00:00Z".parse().unwrap());
+    assert_eq!((meetings.len(), meetings[0].participants.len()), (50, 1_000));
+    assert_eq!(calendar::first_meeting(&read.components[0]).unwrap().occurred_at.to_string(), "2020-01-01T09:00:00Z");
+}
+
+#[test]
+fn a_zone_that_nobody_knows_by_name_is_known_by_its_rules() {
+    let zone = "BEGIN:VTIMEZONE\nTZID:Customized Time Zone\nBEGIN:STANDARD\nDTSTART:16010101T030000\nTZOFFSETFROM:+0200\nTZOFFSETTO:+0100\nRRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10\nEND:STANDARD\nBEGIN:DAYLIGHT\nDTSTART:16010101T020000\nTZOFFSETFROM:+0100\nTZOFFSETTO:+0200\nRRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=3\nEND:DAYLIGHT\nEND:VTIMEZONE\n";
+    let event = "BEGIN:VEVENT\nUID:1\nDTSTART;TZID=Customized Time Zone:20260712T090000\nEND:VEVENT\n";
+    let read = calendar::read(format!("BEGIN:VCALENDAR\n{zone}{event}END:VCALENDAR\n").as_bytes()).unwrap();
+    assert_eq!(read.refused, []);
+    assert_eq!(calendar::first_meeting(&read.components[0]).unwrap().occurred_at.to_string(), "2026-07-12T07:00:00Z");
+}
+
+#[test]
 fn an_event_carries_only_the_zones_that_it_names() {
     let place = |i: usize| if i.is_multiple_of(2) { "Europe/Athens" } else { "Asia/Tokyo" };
     let zone = |i: usize| format!("BEGIN:VTIMEZONE\nTZID:Z{i}\nX-LIC-LOCATION:{}\nEND:VTIMEZONE\n", place(i));

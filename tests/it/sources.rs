@@ -199,9 +199,22 @@ async fn unmatched_mail_finds_its_owner_by_one_call() {
     assert_eq!(app.timeline("new.example").await.len(), 2);
     assert_eq!(app.timeline("acme").await.iter().filter(|e| e["type"] == "email_received").count(), 1);
     assert_eq!(app.get("/v1/unmatched").await["total"], 0);
-    for (domain, wrong) in
-        [("gmail.com", "{}"), ("no domain", "{}"), ("new.example", r#"{"contact":"x"}"#), ("new.example", "[]"), ("new.example", r#"{"owner":"x"}"#)]
-    {
+    // Many at once: none takes back what another did.
+    let many: Vec<String> = (0..12).map(|i| format!("/v1/unmatched/d{i}.example")).collect();
+    let assigned = futures_util::future::join_all(many.iter().map(|path| app.put(path, r#"{"account_id":"acme"}"#))).await;
+    assert!(assigned.iter().all(|(status, _)| *status == 200), "{assigned:?}");
+    assert_eq!(app.get("/v1/accounts/acme").await["domains"].as_array().unwrap().len(), 13);
+    app.add(&[account("gone", "gone.example"), json!({ "kind": "account", "id": "gone", "deleted": true })]).await;
+    for (domain, wrong) in [
+        ("gmail.com", "{}"),
+        ("no domain", "{}"),
+        ("left.example", r#"{"account_id":"gone"}"#),
+        ("left.example", r#"{"account_id":""}"#),
+        ("left.example", r#"{"name":"a\u0001"}"#),
+        ("new.example", r#"{"contact":"x"}"#),
+        ("new.example", "[]"),
+        ("new.example", r#"{"owner":"x"}"#),
+    ] {
         assert_eq!(app.put(&format!("/v1/unmatched/{domain}"), wrong).await.0, 400, "{domain} {wrong}");
     }
 }

@@ -66,6 +66,31 @@ fn differences(expected: &Map<String, Value>, found: &Map<String, Value>, compan
 }
 
 #[test]
+fn rows_with_a_name_alone_are_rows_and_reports_about_themselves_are_not() {
+    let names = |csv: &str| -> Vec<String> {
+        let drafts = table::read_drafts(csv.as_bytes(), None).unwrap();
+        drafts.map(|draft| draft.unwrap().record["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names("Name,Domain,City\nAcme,acme.example,Berlin\nBolt SA,,\nCorvo Lda,,\n"), ["Acme", "Bolt SA", "Corvo Lda"]);
+    assert_eq!(names("Name,Domain,City\nAcme,,\nTotal,total.example,Paris\n"), ["Acme", "Total"]);
+    assert_eq!(names("Name,Domain,Employees\nAcme,acme.example,12\nTotal,,12\n\nTop customers,,\nCopyright 2026 Somebody,,\n"), ["Acme"]);
+}
+
+#[test]
+fn probabilities_of_a_column_are_all_per_cent_or_none() {
+    let csv = "Deal Name,Company,Stage,Amount,Probability\nA,Acme,Open,1,50\nB,Acme,Open,1,1\n";
+    let deals = table::read_drafts(csv.as_bytes(), None).unwrap();
+    assert_eq!(deals.map(|deal| deal.unwrap().record["probability"].as_f64().unwrap()).collect::<Vec<_>>(), [0.5, 0.01]);
+}
+
+#[test]
+fn quotes_that_are_opened_again_and_again_end() {
+    let csv = format!("Name,Domain\n{}x\",a\"b,\"y\n", "x\",\"\n".repeat(50_000));
+    let refused = table::read(csv.as_bytes()).unwrap().refused;
+    assert!(refused.len() <= 30 && refused.last().unwrap().1.contains("the rest was left out"), "{refused:?}");
+}
+
+#[test]
 fn exports_are_read_as_a_person_would() {
     let mut wrong = Vec::new();
     let (mut files, mut records) = (0, 0);

@@ -34,7 +34,9 @@ impl std::fmt::Display for Rejected {
 }
 
 fn path(data: &Path, workspace: &str) -> PathBuf {
-    let safe: String = workspace.chars().map(|c| if c.is_alphanumeric() || c == '-' || c == '_' { c } else { '_' }).collect();
+    // One file for each workspace, whatever is in its name.
+    let safe: String =
+        workspace.bytes().map(|b| if b.is_ascii_alphanumeric() || b == b'-' { char::from(b).to_string() } else { format!("%{b:02x}") }).collect();
     data.join(format!("rejected-{safe}.ndjson"))
 }
 

@@ -18,7 +18,8 @@ fn failed_its_checks(message: &Message) -> bool {
     let Some(results) = top("Authentication-Results") else {
         return top("Received-SPF").is_some_and(|result| result.trim_start().starts_with("fail"));
     };
-    let results = without_comments(&results);
+    // No honest system leaves a quotation or a comment open.
+    let Some(results) = without_comments(&results) else { return true };
     let found = |method: &str, result: &str| {
         results.split(';').any(|part| {
             let mut words = part.split_whitespace();
@@ -32,21 +33,23 @@ fn failed_its_checks(message: &Message) -> bool {
     found("dmarc", "fail") || ((found("spf", "fail") || found("spf", "softfail")) && !found("dkim", "pass"))
 }
 
-fn without_comments(text: &str) -> String {
-    let mut depth = 0_usize;
-    text.chars()
-        .filter(|c| {
-            match c {
-                '(' => depth += 1,
-                ')' => {
-                    depth = depth.saturating_sub(1);
-                    return false;
-                }
-                _ => {}
-            }
-            depth == 0
-        })
-        .collect()
+/// Without what stands in parentheses, which anybody may fill; those inside of quotation marks are text, which anybody
+/// may fill too, so that it goes as well. `None` where one is never closed.
+fn without_comments(text: &str) -> Option<String> {
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    let mut kept = String::with_capacity(text.len());
+    for c in text.chars() {
+        let literal = std::mem::take(&mut escaped);
+        match c {
+            '\\' if !literal => escaped = true,
+            '"' if !literal && depth == 0 => quoted = !quoted,
+            '(' if !literal && !quoted => depth += 1,
+            ')' if !literal && !quoted => depth = depth.saturating_sub(1),
+            _ if depth == 0 && !quoted => kept.push(c),
+            _ => {}
+        }
+    }
+    (depth == 0 && !quoted).then_some(kept)
 }
 
 /// "Jo <jo@us.example>" <stranger@elsewhere.example>: readers see the name, and take it for the address.
@@ -56,4 +59,28 @@ fn shows_another_address(message: &Message, author: Option<&Address>) -> bool {
     let addresses =
         shown.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '(' | ')' | ',' | ';' | '"' | '\'')).filter(|word| word.contains('@'));
     addresses.filter_map(Address::parse).any(|address| registrable(address.domain()) != registrable(author.domain()))
+}
+
+#[cfg(test)]
+mod tests {
+    use mail_parser::MessageParser;
+
+    use super::failed_its_checks;
+
+    #[test]
+    fn what_a_sender_may_fill_in_says_nothing() {
+        for (results, failed) in [
+            ("mx.us.example; spf=pass smtp.mailfrom=a@evil.example; dmarc=fail header.from=us.example", true),
+            ("mx.us.example; spf=pass smtp.mailfrom=\"(a\"@evil.example; dmarc=fail header.from=us.example", true),
+            ("mx.us.example; spf=pass smtp.mailfrom=\"a; dmarc=pass x\"@evil.example; dmarc=fail", true),
+            ("mx.us.example; spf=pass (a comment; dmarc=pass); dmarc=fail (p=none)", true),
+            ("mx.us.example; spf=pass smtp.mailfrom=\"a@evil.example; dmarc=fail", true),
+            ("mx.us.example; spf=fail (\\( \" ) smtp.mailfrom=x; dkim=pass header.d=acme.example; dmarc=pass", false),
+            ("mx.us.example; spf=softfail; dkim=pass", false),
+        ] {
+            let mail = format!("Authentication-Results: {results}\r\nFrom: a@us.example\r\n\r\nx");
+            let message = MessageParser::default().parse(mail.as_bytes()).unwrap();
+            assert_eq!(failed_its_checks(&message), failed, "{results}");
+        }
+    }
 }

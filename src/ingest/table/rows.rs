@@ -39,7 +39,10 @@ pub fn drafts(table: Table, plan: Plan) -> impl Iterator<Item = Result<Draft, Un
     let dated = plan.fields.iter().filter(|(field, _)| is_dated(field)).flat_map(|(_, columns)| columns.clone()).collect::<Vec<_>>();
     let order = cells::day_order(table.rows.iter().flat_map(|(_, row)| dated.iter().filter_map(|&at| row.get(at)).map(String::as_str)));
     let headers: Vec<String> = table.header.iter().map(|name| normal(name)).collect();
-    table.rows.into_iter().flat_map(move |(line, row)| drafts_of(line, &Row { plan: &plan, row: &row, headers: &headers, order }))
+    let probability = plan.fields.iter().find(|(field, _)| field == "probability").and_then(|(_, columns)| columns.first().copied());
+    let mut probabilities = probability.into_iter().flat_map(|at| table.rows.iter().filter_map(move |(_, row)| row.get(at)));
+    let of_hundred = probabilities.any(|cell| cell.contains('%') || cells::number(cell).is_some_and(|number| number > 1.0));
+    table.rows.into_iter().flat_map(move |(line, row)| drafts_of(line, &Row { plan: &plan, row: &row, headers: &headers, order, of_hundred }))
 }
 
 /// The record of a row, after the one of its company where it tells of both.
@@ -81,6 +84,8 @@ struct Row<'a> {
     row: &'a [String],
     headers: &'a [String],
     order: DayOrder,
+    /// Whether probabilities are per cent.
+    of_hundred: bool,
 }
 
 type Drafted = Result<(Map<String, Value>, Option<Company>), String>;
@@ -285,7 +290,7 @@ impl Row<'_> {
         let at = *self.columns("probability").first()?;
         let cell = self.cell(at)?;
         let number = cells::number(cell)?;
-        let per_cent = cell.contains('%') || number > 1.0 || self.headers.get(at).is_some_and(|h| h.contains("percent"));
+        let per_cent = self.of_hundred || self.headers.get(at).is_some_and(|h| h.contains("percent"));
         let share = if per_cent { number / 100.0 } else { number };
         (0.0..=1.0).contains(&share).then_some(share)
     }

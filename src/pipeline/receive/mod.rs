@@ -20,6 +20,7 @@ pub use chats::chat;
 pub use drafts::drafts;
 pub(super) use entries::{Source, put_entry};
 pub use mails::mails;
+pub(super) use records::take;
 pub use records::{add_us_domains, records};
 pub use transcripts::{Held, check_entry, transcripts};
 

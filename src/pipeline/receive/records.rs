@@ -14,7 +14,7 @@ use crate::domain::{Address, WorkspaceId};
 use crate::ingest::derive;
 use crate::ingest::record::Rejection;
 use crate::pipeline::triggers::{self, Asked};
-use crate::pipeline::{PipelineError, Result as PipelineResult, Service, join};
+use crate::pipeline::{Result as PipelineResult, Service, join};
 use crate::store::change::{self, Action, NewChange};
 use crate::store::{Result, Tx, account, entry, party, record, workspace as workspaces};
 
@@ -42,19 +42,22 @@ pub async fn records(service: &Service, workspace: WorkspaceId, items: Vec<std::
 
 /// Adds domains to the workspace's own.
 pub async fn add_us_domains(service: &Service, workspace: WorkspaceId, domains: Vec<String>) -> PipelineResult<Outcome> {
-    let mut tx = service.store.read().await?;
-    let stored: Option<Workspace> = record::get(workspace, &mut tx, Kind::Workspace, "").await?;
-    drop(tx);
-    let mut wanted = stored.unwrap_or(Workspace { us_domains: Vec::new(), timezone: None });
-    wanted.us_domains.extend(domains);
-    wanted.us_domains.sort();
-    wanted.us_domains.dedup();
-    let version = Version { change: RecordChange::Put(Record::Workspace(wanted)), updated_at: None };
-    let mut outcomes = records(service, workspace, vec![Ok(version)]).await?;
-    outcomes.pop().ok_or_else(|| PipelineError::Stopped("the workspace record got no answer".to_owned()))
+    let (now, config) = (service.clock.now(), service.config.clone());
+    let outcome = service.store.write(move |tx| {
+        Box::pin(async move {
+            let stored: Option<Workspace> = record::get(workspace, tx, Kind::Workspace, "").await?;
+            let mut wanted = stored.unwrap_or(Workspace { us_domains: Vec::new(), timezone: None });
+            wanted.us_domains.extend(domains);
+            wanted.us_domains.sort();
+            wanted.us_domains.dedup();
+            let version = Version { change: RecordChange::Put(Record::Workspace(wanted)), updated_at: None };
+            take(workspace, tx, &version, &mut Asked::default(), &config, now).await
+        })
+    });
+    Ok(outcome.await?)
 }
 
-pub(super) async fn take(
+pub(in crate::pipeline) async fn take(
     workspace: WorkspaceId,
     tx: &mut Tx,
     version: &Version,
