@@ -284,6 +284,12 @@ pub fn meetings(components: &[Component], zone: Option<&str>, until: Timestamp) 
     occurrences(components, zone, until, MAX_STEPS, MAX_OCCURRENCES)
 }
 
+/// The addresses of everyone invited to these events.
+pub fn addresses(components: &[Component]) -> Vec<Address> {
+    let people = components.iter().filter_map(first_meeting).flat_map(|meeting| meeting.participants);
+    people.filter_map(|person| person.address()).collect()
+}
+
 /// The first meeting of an event.
 pub fn first_meeting(component: &Component) -> Option<Entry> {
     let (meetings, _) = occurrences(std::slice::from_ref(component), None, Timestamp::MAX, 1, 1);

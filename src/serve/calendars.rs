@@ -20,6 +20,8 @@ use crate::pipeline::receive;
 pub struct Wanted {
     /// Whose meetings these are; without one, the people invited decide.
     account: Option<String>,
+    /// Whether to make accounts of the business domains of the people invited.
+    discover_accounts: Option<bool>,
 }
 
 /// Takes an iCalendar file: series become meetings, updates and cancellations change them.
@@ -31,6 +33,9 @@ pub struct Wanted {
 pub async fn post(State(app): State<App>, caller: Caller, Params(wanted): Params<Wanted>, Body(body): Body) -> Result<Json<Taken>, Problem> {
     let read = blocking(move || calendar::read(&body)).await?.map_err(|reason| Problem::bad_request("bad_calendar", reason))?;
     let left_out = read.refused.into_iter().map(|(line, reason)| LeftOut { line, reason }).collect();
+    if wanted.discover_accounts.unwrap_or(false) {
+        receive::discover(&app.service, caller.workspace, calendar::addresses(&read.components)).await?;
+    }
     let items = receive::calendar(&app.service, caller.workspace, read.components, wanted.account).await?;
     Ok(Json(Taken { items, left_out }))
 }

@@ -30,6 +30,8 @@ pub struct Wanted {
     occurred_at: Option<jiff::Timestamp>,
     /// The title when the file has none.
     title: Option<String>,
+    /// Whether to make accounts of the business domains of the people in it.
+    discover_accounts: Option<bool>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -59,12 +61,16 @@ pub async fn post(
     Params(wanted): Params<Wanted>,
     Body(body): Body,
 ) -> Result<(StatusCode, Json<TakenTranscript>), Problem> {
+    let discover = wanted.discover_accounts.unwrap_or(false);
     let held = held(wanted)?;
     if let Some(id) = &held.entry_id {
         receive::check_entry(&app.service, caller.workspace, id).await?;
     }
     let read = blocking(move || transcript::read(&body)).await?.map_err(|reason| Problem::bad_request("bad_transcript", reason))?;
     let left_out = read.refused.into_iter().map(|(line, reason)| LeftOut { line, reason }).collect();
+    if discover {
+        receive::discover(&app.service, caller.workspace, read.transcript.addresses()).await?;
+    }
     let mut outcomes = receive::transcripts(&app.service, caller.workspace, vec![(read.transcript, held)]).await?;
     let Some(outcome) = outcomes.pop() else { return Err(Problem::bad_request("bad_transcript", "the transcript is empty")) };
     let status = match outcome.status {

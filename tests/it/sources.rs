@@ -150,6 +150,18 @@ async fn a_calendar_in_any_order_gives_one_timeline() {
 }
 
 #[tokio::test]
+async fn accounts_of_business_domains_are_made_when_asked_for() {
+    let app = app().await;
+    let call = CALL.replace("<v Ann Lee>", "<v kim@new.example>").replace("Speaker 3", "pat@gmail.com");
+    let (_, taken) = app.put("/v1/transcripts?occurred_at=2026-02-03T09:00:00Z&discover_accounts=true", &call).await;
+    assert_eq!(app.get(&format!("/v1/entries/{}", taken["id"].as_str().unwrap())).await["account_id"], "new.example");
+    let event = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:20260203T100000Z\nORGANIZER:mailto:jo@us.example\nATTENDEE:mailto:lee@other.example\nEND:VEVENT\nEND:VCALENDAR\n";
+    app.put("/v1/calendars?discover_accounts=true", event).await;
+    assert_eq!(app.timeline("other.example").await.len(), 1);
+    assert_eq!(app.get("/v1/accounts").await["total"], 3, "ours and free-mail providers are no accounts");
+}
+
+#[tokio::test]
 async fn tables_cards_and_chats_become_records_and_entries() {
     let app = app().await;
     let (_, taken) = app.put("/v1/tables", "First Name,Last Name,Email\nBo,Fox,bo@acme.example\nCy,Day\n").await;

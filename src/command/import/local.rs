@@ -100,6 +100,9 @@ async fn file(
     Ok(match what {
         Whole::Transcript => match tokio::task::spawn_blocking(move || transcript::read(&bytes)).await? {
             Ok(read) => {
+                if intake.discover_accounts {
+                    receive::discover(service, workspace, read.transcript.addresses()).await?;
+                }
                 let held = intake.held(&read.transcript, at);
                 let mut taken = told(receive::transcripts(service, workspace, vec![(read.transcript, held)]).await?);
                 taken.extend(refused(read.refused));
@@ -109,6 +112,9 @@ async fn file(
         },
         Whole::Calendar => match tokio::task::spawn_blocking(move || calendar::read(&bytes)).await? {
             Ok(read) => {
+                if intake.discover_accounts {
+                    receive::discover(service, workspace, calendar::addresses(&read.components)).await?;
+                }
                 let mut taken = told(receive::calendar(service, workspace, read.components, account_id).await?);
                 taken.extend(refused(read.refused));
                 Ok(taken)

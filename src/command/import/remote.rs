@@ -98,6 +98,7 @@ async fn mails(server: &Remote, intake: &Intake, items: Vec<(At, RawMail)>) -> a
 /// A file that is taken as a whole; the inner error says why nothing of it could be.
 async fn file(server: &Remote, intake: &Intake, at: &At, what: Whole, bytes: Vec<u8>) -> anyhow::Result<Result<Taken, String>> {
     let account = parameter("account", intake.account_id.as_deref());
+    let discover = format!("discover_accounts={}", intake.discover_accounts);
     let (path, kind) = match what {
         Whole::Transcript => {
             // Read here as well: whether it says itself when it was held decides what to send along.
@@ -107,9 +108,9 @@ async fn file(server: &Remote, intake: &Intake, at: &At, what: Whole, bytes: Vec
             };
             let kind = parameter("type", held.r#type.map(|t| t.as_str()));
             let at = parameter("occurred_at", held.occurred_at.map(|at| at.to_string()).as_deref());
-            (format!("/v1/transcripts?{}{kind}{at}{account}", parameter("title", held.title.as_deref()).trim_start_matches('&')), "text/plain")
+            (format!("/v1/transcripts?{discover}{}{kind}{at}{account}", parameter("title", held.title.as_deref())), "text/plain")
         }
-        Whole::Calendar => (format!("/v1/calendars?{}", account.trim_start_matches('&')), "text/calendar"),
+        Whole::Calendar => (format!("/v1/calendars?{discover}{account}"), "text/calendar"),
         Whole::Chat => (format!("/v1/chats?{}", account.trim_start_matches('&')), "text/plain"),
         Whole::Table => {
             let mapping = intake.mapping.as_ref().map(serde_json::to_string).transpose()?;

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::text;
+use crate::domain::Address;
 use crate::domain::entry::Segment;
 
 /// Larger transcript files are refused; a day of talk is a few megabytes even with a time for each word.
@@ -37,6 +38,14 @@ pub struct Person {
     pub email: Option<String>,
 }
 
+impl Transcript {
+    /// The addresses of everyone in it.
+    pub fn addresses(&self) -> Vec<Address> {
+        let speakers = self.turns.iter().filter_map(|turn| turn.email.as_deref());
+        self.people.iter().filter_map(|person| person.email.as_deref()).chain(speakers).filter_map(Address::parse).collect()
+    }
+}
+
 /// A transcript with what could not be taken from it: the line, where there is one, and why.
 #[derive(Debug)]
 pub struct Read {
@@ -53,7 +62,11 @@ pub fn read(bytes: &[u8]) -> Result<Read, String> {
         return Err(format!("the transcript has {} bytes; the limit is {MAX_TRANSCRIPT}", bytes.len()));
     }
     let text = text::decode(bytes);
-    let read = if text.trim_start().starts_with(['{', '[']) { json::read(&text)? } else { cues::read(&text) };
+    let mut read = if text.trim_start().starts_with(['{', '[']) { json::read(&text)? } else { cues::read(&text) };
+    // Some tools name a speaker by address.
+    for turn in read.transcript.turns.iter_mut().filter(|turn| turn.email.is_none()) {
+        turn.email = turn.speaker.as_deref().and_then(Address::parse).map(|address| address.to_string());
+    }
     if read.transcript.turns.is_empty() {
         let why = read.refused.first().map_or("no cue or turn was found in it".to_owned(), |(line, reason)| match line {
             Some(line) => format!("{reason} (line {line})"),

@@ -2,6 +2,7 @@
 
 mod calendars;
 mod chats;
+mod discover;
 mod drafts;
 mod entries;
 mod mails;
@@ -17,6 +18,7 @@ use crate::ingest::record::Rejection;
 
 pub use calendars::{calendar, move_horizons};
 pub use chats::chat;
+pub use discover::discover;
 pub use drafts::drafts;
 pub(super) use entries::{Source, put_entry};
 pub use mails::mails;
