@@ -20,4 +20,3 @@ pub mod table;
 pub mod text;
 pub mod thread;
 pub mod transcript;
-mod zone;

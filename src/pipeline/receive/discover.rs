@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::records::take;
+use crate::config::Config;
 use crate::domain::record::{Account, Change, Kind, Record, Version};
-use crate::domain::{Address, WorkspaceId};
+use crate::domain::{Address, Parties, WorkspaceId};
 use crate::ingest::owner;
 use crate::pipeline::triggers::Asked;
 use crate::pipeline::{Result, Service};
-use crate::store::{party, record};
+use crate::store::{Tx, party, record};
 
 /// Domains looked at in one transaction.
 const BATCH: usize = 200;
@@ -27,21 +30,37 @@ pub async fn discover(service: &Service, workspace: WorkspaceId, addresses: Vec<
         let made = service.store.write(move |tx| {
             Box::pin(async move {
                 let addresses: Vec<&Address> = some.iter().map(|(_, address)| address).collect();
-                let parties = party::known(workspace, tx, &addresses).await?;
-                let mut asked = Asked::default();
-                for (domain, address) in &some {
-                    let taken = parties.is_us(address) || parties.domain_account(address).is_some();
-                    // Somebody's own account of that id, living or deleted, is left as it is.
-                    if taken || record::find(workspace, tx, Kind::Account, domain).await?.is_some() {
-                        continue;
-                    }
-                    let version = Version { change: Change::Put(Record::Account(Account::of_domain(domain))), updated_at: None };
-                    take(workspace, tx, &version, &mut asked, &config, now).await?;
-                }
+                let mut parties = party::known(workspace, tx, &addresses).await?;
+                make_accounts(workspace, tx, &mut parties, addresses, &mut Asked::default(), &config, now).await?;
                 Ok(())
             })
         });
         made.await?;
+    }
+    Ok(())
+}
+
+/// The same for addresses whose owners are looked up already; those of new accounts are added to them.
+pub(super) async fn make_accounts(
+    workspace: WorkspaceId,
+    tx: &mut Tx,
+    parties: &mut Parties,
+    addresses: Vec<&Address>,
+    asked: &mut Asked,
+    config: &Config,
+    now: Timestamp,
+) -> crate::store::Result<()> {
+    for address in addresses {
+        let taken = parties.is_us(address) || parties.contact_account(address).or_else(|| parties.domain_account(address)).is_some();
+        let Some(domain) = owner::business_domain(address).filter(|_| !taken) else { continue };
+        // Somebody's own account of that id, living or deleted, is left as it is.
+        if record::find(workspace, tx, Kind::Account, domain).await?.is_some() {
+            continue;
+        }
+        let version = Version { change: Change::Put(Record::Account(Account::of_domain(domain))), updated_at: None };
+        // Boxed: taking a record can take entries, and the compiler wants an end to that.
+        Box::pin(take(workspace, tx, &version, asked, config, now)).await?;
+        parties.domains.insert(domain.to_owned(), domain.to_owned());
     }
     Ok(())
 }

@@ -5,15 +5,14 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::records::take;
-use super::{Outcome, Owning, RawMail, Status};
+use super::{Outcome, Owning, RawMail, Status, discover};
 use crate::analyse::language;
 use crate::config::Config;
 use crate::domain::entry::{Entry, Flag};
-use crate::domain::record::{Account, Change as RecordChange, Kind, Record, Version};
+use crate::domain::record::Kind;
 use crate::domain::{Address, Parties, WorkspaceId};
 use crate::ingest::email::{self, Mail};
-use crate::ingest::owner::{self, Rule};
+use crate::ingest::owner::Rule;
 use crate::ingest::record::Rejection;
 use crate::ingest::thread;
 use crate::pipeline::join::Author;
@@ -251,18 +250,6 @@ impl<'a> Batch<'a> {
             Some(author) => vec![author],
             None => mail.recipients.iter().filter(|r| !self.parties.is_us(r)).collect(),
         };
-        for address in outside {
-            let taken = self.parties.contact_account(address).or_else(|| self.parties.domain_account(address)).is_some();
-            let Some(domain) = owner::business_domain(address).filter(|_| !taken) else { continue };
-            // Somebody's own account of that id, living or deleted, is left as it is.
-            if record::find(self.workspace, tx, Kind::Account, domain).await?.is_some() {
-                continue;
-            }
-            let version = Version { change: RecordChange::Put(Record::Account(Account::of_domain(domain))), updated_at: None };
-            // Boxed: taking a record can take entries, and the compiler wants an end to that.
-            Box::pin(take(self.workspace, tx, &version, &mut self.asked, self.config, self.now)).await?;
-            self.parties.domains.insert(domain.to_owned(), domain.to_owned());
-        }
-        Ok(())
+        discover::make_accounts(self.workspace, tx, &mut self.parties, outside, &mut self.asked, self.config, self.now).await
     }
 }

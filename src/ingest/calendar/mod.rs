@@ -4,6 +4,9 @@
 //! its recurrence. What is kept of a series are its newest components: updates, moved occurrences and cancellations give
 //! the same meetings in whatever order they arrive.
 
+mod cut;
+mod zone;
+
 use std::collections::{BTreeMap, HashSet};
 use std::str::FromStr;
 
@@ -16,7 +19,8 @@ use calcard::icalendar::{
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::{html, text, zone};
+use self::cut::{Cut, Heading, events, value_of};
+use super::{html, text};
 use crate::domain::Address;
 use crate::domain::entry::{Entry, EntryType, Meeting, Participant, ParticipantRole};
 
@@ -24,9 +28,6 @@ use crate::domain::entry::{Entry, EntryType, Meeting, Participant, ParticipantRo
 pub const MAX_CALENDAR: usize = 64 * 1024 * 1024;
 const MAX_EVENT: usize = 1024 * 1024;
 const MAX_EVENTS: usize = 100_000;
-const MAX_ZONE: usize = 64 * 1024;
-/// Zones that one event may name.
-const MAX_ZONES: usize = 8;
 const MAX_ATTENDEES: usize = 1_000;
 /// Invitations of one series that become entries: of a large meeting fewer occurrences are kept.
 const MAX_INVITED: usize = 50_000;
@@ -85,99 +86,7 @@ pub fn read(bytes: &[u8]) -> Result<Read, String> {
     Ok(read)
 }
 
-// ---- cutting -----------------------------------------------------------------------------------------------------
-
-/// What a calendar says for all its events.
-#[derive(Default)]
-struct Heading {
-    /// The definition of each time zone, by its name.
-    zones: BTreeMap<String, String>,
-    zone: Option<String>,
-    method: Option<String>,
-}
-
-impl Heading {
-    /// The zones that an event names, and no others: a calendar may define as many as it has events.
-    fn zones_of(&self, lines: &[&str]) -> String {
-        let parameters = lines.iter().filter_map(|line| line.split_once(':')).flat_map(|(before, _)| before.split(';').skip(1));
-        let named = parameters.filter_map(|parameter| parameter.split_once('=')).filter(|(name, _)| name.eq_ignore_ascii_case("TZID"));
-        let mut names: Vec<&str> = named.map(|(_, value)| value.trim_matches('"')).chain(self.zone.as_deref()).take(MAX_ZONES).collect();
-        names.sort_unstable();
-        names.dedup();
-        names.into_iter().filter_map(|name| self.zones.get(name)).map(String::as_str).collect()
-    }
-}
-
-/// The lines of one event.
-struct Cut<'a> {
-    /// Position of its calendar among those of the file.
-    calendar: usize,
-    line: u64,
-    lines: Vec<&'a str>,
-    complete: bool,
-}
-
-fn events(text: &str) -> (Vec<Heading>, Vec<Cut<'_>>) {
-    let mut cuts: Vec<Cut> = Vec::new();
-    let mut headings = vec![Heading::default()];
-    let mut open: Option<Cut> = None;
-    let mut definition: Option<String> = None;
-    for (at, line) in text.split('\n').enumerate() {
-        let key = line.trim_end().to_ascii_uppercase();
-        let folded = line.starts_with([' ', '\t']);
-        if key == "BEGIN:VCALENDAR" {
-            headings.push(Heading::default());
-        }
-        let calendar = headings.len() - 1;
-        let heading = &mut headings[calendar];
-        // Where an END was lost, the next BEGIN tells that the event is over.
-        let begins = key == "BEGIN:VEVENT";
-        if let Some(cut) = &mut open {
-            let lost = begins || key == "END:VCALENDAR";
-            if !lost {
-                cut.lines.push(line);
-            }
-            if lost || key == "END:VEVENT" {
-                cuts.extend(open.take());
-            }
-        } else if key == "BEGIN:VTIMEZONE" {
-            definition = Some(format!("{}\r\n", line.trim_end()));
-        } else if let Some(text) = &mut definition {
-            if text.len() < MAX_ZONE {
-                text.push_str(line.trim_end());
-                text.push_str("\r\n");
-            }
-            if key == "END:VTIMEZONE" {
-                heading.zones.extend(definition.take().and_then(|definition| zone::short(&definition)));
-            }
-        } else if !folded {
-            if let Some(value) = value_of(line, "X-WR-TIMEZONE") {
-                heading.zone = Some(value);
-            } else if let Some(value) = value_of(line, "METHOD") {
-                heading.method = Some(value.to_ascii_uppercase());
-            }
-        }
-        if begins {
-            // One more than are taken, to say that there are more.
-            if cuts.len() > MAX_EVENTS {
-                break;
-            }
-            definition = None;
-            open = Some(Cut { calendar, line: at as u64 + 1, lines: vec![line], complete: true });
-        }
-    }
-    if let Some(mut cut) = open {
-        cut.complete = false;
-        cuts.push(cut);
-    }
-    (headings, cuts)
-}
-
-fn value_of(line: &str, name: &str) -> Option<String> {
-    let (before, value) = line.split_once(':')?;
-    let called = before.split(';').next().unwrap_or_default();
-    called.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
-}
+// ---- one event ---------------------------------------------------------------------------------------------------
 
 fn component(cut: &Cut, heading: &Heading) -> Result<Component, String> {
     if !cut.complete {
