@@ -19,8 +19,38 @@ pub struct Config {
     pub index_memory: usize,
     /// `RAPPORT_MAX_REQUESTS`, 256: requests answered at the same time; more get 503 with Retry-After.
     pub max_requests: usize,
+    /// `DATABASE_URL`: a PostgreSQL server in the place of the SQLite file in the data directory.
+    pub database: Option<DatabaseUrl>,
     /// The `rapport` program, which reads documents apart from the service.
     pub program: PathBuf,
+}
+
+/// Where a PostgreSQL server is and how to sign in there; never shown, as it holds a password.
+#[derive(Clone)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// # Errors
+    /// When it names no PostgreSQL server.
+    pub fn read(url: String) -> Result<DatabaseUrl, String> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(DatabaseUrl(url));
+        }
+        let scheme = url.split_once("://").map_or("none", |(scheme, _)| scheme);
+        Err(format!(
+            "DATABASE_URL begins with {scheme:?}; it must be postgres://USER:PASSWORD@HOST/DATABASE, or unset for SQLite in the data directory"
+        ))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DatabaseUrl")
+    }
 }
 
 impl Default for Config {
@@ -32,6 +62,7 @@ impl Default for Config {
             workers: 2,
             index_memory: 64 * 1024 * 1024,
             max_requests: 256,
+            database: None,
             program: this_program(),
         }
     }
@@ -58,6 +89,7 @@ impl Config {
             workers: size(number("RAPPORT_WORKERS", 2, 1..=64)?),
             index_memory: size(number("RAPPORT_INDEX_MEMORY_MB", 64, 16..=4096)?) * 1024 * 1024,
             max_requests: size(number("RAPPORT_MAX_REQUESTS", 256, 1..=100_000)?),
+            database: var("DATABASE_URL").filter(|url| !url.is_empty()).map(DatabaseUrl::read).transpose()?,
             program: this_program(),
         })
     }

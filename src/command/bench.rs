@@ -10,7 +10,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use rapport::config::Config;
 use rapport::domain::{Clock, WorkspaceId};
 use rapport::pipeline::Service;
-use rapport::store::{entry, workspace};
+use rapport::store::{Scope, entry, workspace};
 use reqwest::Client;
 use serde::Deserialize;
 use serde_json::json;
@@ -49,9 +49,9 @@ pub async fn run(options: Options, config: Config) -> Outcome {
 }
 
 async fn open(data: &Path, config: &Config) -> anyhow::Result<(Service, WorkspaceId)> {
-    let service = Service::open(data, config.clone(), Clock::System).await?;
+    let service = Service::open(data, config.clone(), Clock::system()).await?;
     let now = service.clock.now();
-    let workspace = service.store.write(move |tx| Box::pin(async move { workspace::open(tx, "local", now).await })).await?;
+    let workspace = service.store.write(Scope::All, move |tx| Box::pin(async move { workspace::open(tx, "local", now).await })).await?;
     Ok((service, workspace))
 }
 
@@ -165,7 +165,7 @@ impl Served {
 
 /// All texts in lower case.
 async fn bodies(service: &Service) -> anyhow::Result<Vec<String>> {
-    let mut tx = service.store.read().await?;
+    let mut tx = service.store.read(Scope::All).await?;
     let (mut bodies, mut after) = (Vec::new(), 0);
     loop {
         let page = entry::after_number(&mut tx, after, 1_000).await?;

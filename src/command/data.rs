@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use rapport::config::Config;
 use rapport::domain::{Clock, WorkspaceId};
-use rapport::pipeline::Service;
-use rapport::store::workspace;
+use rapport::pipeline::{self, Service};
+use rapport::store::{Scope, workspace};
 use serde::{Deserialize, Serialize};
 
 use super::Place;
@@ -54,18 +54,18 @@ impl Place {
     /// Opens the data directory to read, beside whoever writes to it.
     pub async fn open_to_read(&self, config: Config) -> anyhow::Result<(Service, WorkspaceId, Option<Lock>)> {
         let data = self.directory()?;
-        if !rapport::pipeline::database(&data).exists() {
-            return Err(anyhow!("{} holds no data yet; `rapport import PATH` or `rapport demo` puts some in", data.display()));
+        if !pipeline::holds_data(&data, &config) {
+            return Err(anyhow!(pipeline::nothing_yet(&data)));
         }
         let (service, lock) = match access(&data)? {
             Access::Mine(lock) => {
-                let service = Service::open(&data, config, Clock::System).await.with_context(|| format!("opening {}", data.display()))?;
+                let service = Service::open(&data, config, Clock::system()).await.with_context(|| format!("opening {}", data.display()))?;
                 service.catch_up().await?;
                 (service, Some(lock))
             }
-            Access::Served(_) | Access::Busy(_) => (Service::open_to_read(&data, config, Clock::System).await?, None),
+            Access::Served(_) | Access::Busy(_) => (Service::open_to_read(&data, config, Clock::system()).await?, None),
         };
-        let mut tx = service.store.read().await?;
+        let mut tx = service.store.read(Scope::All).await?;
         let workspace = workspace::find(&mut tx, &self.workspace).await?;
         let workspace = workspace.ok_or_else(|| anyhow!("there is no workspace {:?} in {}", self.workspace, data.display()))?;
         drop(tx);
@@ -82,12 +82,12 @@ impl Place {
 
     /// Opens a directory that this process holds, with the workspace made when new.
     pub async fn open_service(&self, data: &Path, config: Config) -> anyhow::Result<(Service, WorkspaceId)> {
-        let service = Service::open(data, config, Clock::System).await.with_context(|| format!("opening {}", data.display()))?;
+        let service = Service::open(data, config, Clock::system()).await.with_context(|| format!("opening {}", data.display()))?;
         let (name, now) = (self.workspace.clone(), service.clock.now());
         if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
             return Err(anyhow!("workspace {name:?} is not a name of 1 to 100 bytes"));
         }
-        let workspace = service.store.write(move |tx| Box::pin(async move { workspace::open(tx, &name, now).await })).await?;
+        let workspace = service.store.write(Scope::All, move |tx| Box::pin(async move { workspace::open(tx, &name, now).await })).await?;
         Ok((service, workspace))
     }
 }

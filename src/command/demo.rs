@@ -48,7 +48,7 @@ pub async fn run(options: Options, config: Config) -> Outcome {
     let (service, workspace) = place.open_service(&data, config).await?;
     let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(Some(ACCOUNTS.len() as u64 + 2), target).with_message("loading demo customers");
-    let weeks = weeks_since_written(Clock::System.now());
+    let weeks = weeks_since_written(Clock::system().now());
     for (name, records) in std::iter::once(&("workspace", WORKSPACE)).chain(ACCOUNTS) {
         let versions = records.lines().map(|line| shifted(line, weeks)).map(|line| record::read(&line)).collect();
         for outcome in receive::records(&service, workspace, versions).await? {

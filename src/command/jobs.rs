@@ -20,7 +20,7 @@ pub struct Options {
 
 pub async fn run(options: Options, config: Config) -> Outcome {
     let (service, workspace, _lock) = options.place.open_to_read(config).await?;
-    let mut tx = service.store.read().await?;
+    let mut tx = service.store.read(workspace).await?;
     let items = job::list(workspace, &mut tx, None, 0, 1_000).await?;
     let mut counts: BTreeMap<String, i64> = ["queued", "running", "failed", "dead"].into_iter().map(|s| (s.to_owned(), 0)).collect();
     counts.extend(job::counts(Some(workspace), &mut tx).await?);

@@ -54,7 +54,7 @@ pub async fn run(options: Options, config: Config) -> Outcome {
     let (service, workspace, _lock) = options.place.open_to_read(config).await?;
     let mut account = None;
     if let Some(id) = &options.account {
-        let mut tx = service.store.read().await?;
+        let mut tx = service.store.read(workspace).await?;
         let row = account::find(workspace, &mut tx, id).await?;
         account = Some(row.ok_or_else(|| anyhow!("account {id:?} was not found"))?.number);
     }

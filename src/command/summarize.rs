@@ -36,14 +36,14 @@ pub async fn run(options: Options, config: Config) -> Outcome {
     let summary = match access(&data)? {
         Access::Mine(_lock) => {
             let (service, workspace) = options.place.open_service(&data, config).await?;
-            let mut tx = service.store.read().await?;
+            let mut tx = service.store.read(workspace).await?;
             if account::find(workspace, &mut tx, &options.id).await?.is_none() {
                 return Err(anyhow!("account {:?} was not found", options.id).into());
             }
             drop(tx);
             let cause = Cause { trigger: Trigger::Manual, entry_id: None, detail: None };
             refresh::run(&service, workspace, &options.id, Refresh { cause, force: options.force }, None).await?;
-            let mut tx = service.store.read().await?;
+            let mut tx = service.store.read(workspace).await?;
             refresh::shown(workspace, &mut tx, &options.id, None).await?
         }
         Access::Served(server) => through(&options.place.remote(&server)?, &options).await?,

@@ -76,7 +76,7 @@ async fn assign(options: &Options, config: Config, domain: &str) -> Outcome {
 
 async fn list(options: &Options, config: Config) -> Outcome {
     let (service, workspace, _lock) = options.place.open_to_read(config).await?;
-    let mut tx = service.store.read().await?;
+    let mut tx = service.store.read(workspace).await?;
     let mut items = Vec::new();
     let mut after: Option<String> = None;
     loop {

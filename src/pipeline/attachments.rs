@@ -7,7 +7,7 @@ use crate::domain::WorkspaceId;
 use crate::domain::entry::{Attachment, Entry};
 use crate::ingest::{attachment, email};
 use crate::store::change::{self, Action, NewChange};
-use crate::store::job::{self, When};
+use crate::store::job::{self, Held, When};
 use crate::store::{Tx, attachment as texts, entry, mail};
 
 /// The job that reads a mail's attachments; its key is the entry's number.
@@ -52,9 +52,9 @@ fn reading(raw: &[u8], position: usize) -> Option<(i64, Reading)> {
 ///
 /// # Errors
 /// When the store fails, or no process can be started. An attachment that cannot be read has no words.
-pub async fn read(service: &Service, workspace: WorkspaceId, wanted: Attachments, job_id: i64) -> Result<()> {
+pub async fn read(service: &Service, workspace: WorkspaceId, wanted: Attachments, held: Held) -> Result<()> {
     let number = wanted.number;
-    let mut tx = service.store.read().await?;
+    let mut tx = service.store.read(workspace).await?;
     let stored = entry::by_numbers(workspace, &mut tx, &[number]).await?.pop();
     let raw = mail::raw(workspace, &mut tx, number).await?;
     drop(tx);
@@ -75,7 +75,7 @@ pub async fn read(service: &Service, workspace: WorkspaceId, wanted: Attachments
         _ => Vec::new(),
     };
     let now = service.clock.now();
-    let write = service.store.write(move |tx| {
+    let write = service.store.write(workspace, move |tx| {
         Box::pin(async move {
             // Deleted in the meantime: nothing of it is kept.
             if let Some(stored) = entry::by_numbers(workspace, tx, &[number]).await?.pop().filter(|_| !found.is_empty()) {
@@ -86,7 +86,7 @@ pub async fn read(service: &Service, workspace: WorkspaceId, wanted: Attachments
                 let change = NewChange { what: "entry", id: &stored.entry.id, number: Some(number), account_id, action: Action::Updated };
                 change::append(workspace, tx, change, now).await?;
             }
-            job::finish(tx, job_id).await
+            job::finish(tx, held).await
         })
     });
     Ok(write.await?)

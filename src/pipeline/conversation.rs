@@ -137,7 +137,7 @@ pub async fn merge(service: &Service, workspace: WorkspaceId, thread_ids: Vec<St
         return Err(PipelineError::Invalid("name at least two conversations to merge".to_owned()));
     }
     let now = service.clock.now();
-    let kept = service.store.write(move |tx| {
+    let kept = service.store.write(workspace, move |tx| {
         Box::pin(async move {
             let mut members = Vec::new();
             for thread_id in &distinct {
@@ -162,7 +162,7 @@ pub async fn split(service: &Service, workspace: WorkspaceId, entry_ids: Vec<Str
         return Err(PipelineError::Invalid("name 1 to 1000 entries to split off".to_owned()));
     }
     let now = service.clock.now();
-    let kept = service.store.write(move |tx| {
+    let kept = service.store.write(workspace, move |tx| {
         Box::pin(async move {
             let mut chosen: Vec<Member> = Vec::new();
             let mut rest = 0;

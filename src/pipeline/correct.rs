@@ -70,7 +70,7 @@ pub struct Corrected {
 /// When there is no such entry, speaker or segment, or a value cannot be taken; then nothing changes.
 pub async fn transcript(service: &Service, workspace: WorkspaceId, id: &str, correction: Correction) -> Result<Corrected> {
     let (id, now, config) = (id.to_owned(), service.clock.now(), service.config.clone());
-    let outcome = service.store.write(move |tx| {
+    let outcome = service.store.write(workspace, move |tx| {
         Box::pin(async move {
             let Some(stored) = entry::find(workspace, tx, &id).await? else {
                 return Ok(Err(PipelineError::NotFound(format!("entry {id:?}"))));

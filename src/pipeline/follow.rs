@@ -15,7 +15,7 @@ use crate::domain::WorkspaceId;
 use crate::index::document::Document;
 use crate::index::write::{self, Change, Writer};
 use crate::index::{Index, IndexError};
-use crate::store::{Store, account, attachment, change, entry};
+use crate::store::{Scope, Store, account, attachment, change, entry};
 
 /// Changes taken into one commit at most.
 const BATCH: i64 = 2_000;
@@ -196,7 +196,7 @@ impl Follower {
 
 /// The next changes to the index and the sequence number they reach; no changes when it is up to date.
 async fn next_changes(store: &Store, after: i64) -> Result<(Vec<Change>, i64)> {
-    let mut tx = store.read().await?;
+    let mut tx = store.read(Scope::All).await?;
     let log = change::entries_after(&mut tx, after, BATCH).await?;
     let Some(last) = log.last() else { return Ok((Vec::new(), change::last(&mut tx).await?)) };
     let sequence = last.sequence;
@@ -254,7 +254,7 @@ fn build(handle: &Handle, data: &Path, store: &Store, memory: usize) -> Result<(
     let index = Index::create(&write::building(data))?;
     let mut writer = Writer::new(&index, memory)?;
     handle.block_on(async {
-        let mut tx = store.read().await?;
+        let mut tx = store.read(Scope::All).await?;
         let sequence = change::last(&mut tx).await?;
         let accounts: HashMap<(i64, String), i64> =
             account::all_numbers(&mut tx).await?.into_iter().map(|(workspace, id, number)| ((workspace, id), number)).collect();

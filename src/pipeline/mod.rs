@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::domain::Clock;
 use crate::index::IndexError;
-use crate::store::{Open, Store, StoreError};
+use crate::store::{Location, Open, Scope, Store, StoreError};
 
 pub use follow::Live;
 
@@ -66,6 +66,24 @@ pub fn database(data: &Path) -> PathBuf {
     data.join("rapport.db")
 }
 
+/// Where the truth of a data directory is: in it, or on a PostgreSQL server.
+pub fn location(data: &Path, config: &Config) -> Location {
+    match &config.database {
+        Some(url) => Location::Postgres(url.as_str().to_owned()),
+        None => Location::Sqlite(database(data)),
+    }
+}
+
+/// Whether there is anything to read.
+pub fn holds_data(data: &Path, config: &Config) -> bool {
+    config.database.is_some() || database(data).exists()
+}
+
+/// What to say when there is not.
+pub fn nothing_yet(data: &Path) -> String {
+    format!("{} holds no data yet; `rapport import PATH` or `rapport demo` puts some in", data.display())
+}
+
 impl Service {
     /// Opens a data directory to write: creates what is missing, and builds the index again where it must be.
     ///
@@ -73,9 +91,12 @@ impl Service {
     /// When the directory or what is in it cannot be used; the message says what to do.
     pub async fn open(data: &Path, config: Config, clock: Clock) -> Result<Service> {
         std::fs::create_dir_all(data).map_err(|e| PipelineError::Refused(format!("{}: {e}", data.display())))?;
-        let store = Store::open(Open::Write(database(data))).await?;
-        let now = clock.now();
-        store.write(move |tx| Box::pin(async move { crate::store::job::put_back_running(tx, now).await })).await?;
+        let store = Store::open(&location(data, &config), Open::Write).await?;
+        let clock = store.clock(clock);
+        if !store.is_shared() {
+            let now = clock.now();
+            store.write(Scope::All, move |tx| Box::pin(async move { crate::store::job::put_back(tx, now).await })).await?;
+        }
         let index = Live::open(data, &store, config.index_memory).await?;
         Ok(Service { store, index, clock, config: Arc::new(config) })
     }
@@ -85,7 +106,7 @@ impl Service {
     /// # Errors
     /// When the index thread cannot be started, or stops before it is done.
     pub async fn catch_up(&self) -> Result<()> {
-        let mut tx = self.store.read().await?;
+        let mut tx = self.store.read(Scope::All).await?;
         let last = crate::store::change::last(&mut tx).await?;
         drop(tx);
         if *self.index.indexed().borrow() >= last {
@@ -103,14 +124,11 @@ impl Service {
     /// # Errors
     /// When nothing is there yet.
     pub async fn open_to_read(data: &Path, config: Config, clock: Clock) -> Result<Service> {
-        let path = database(data);
-        if !path.exists() {
-            return Err(PipelineError::Refused(format!(
-                "{} holds no data yet; `rapport import PATH` or `rapport demo` puts some in",
-                data.display()
-            )));
+        if !holds_data(data, &config) {
+            return Err(PipelineError::Refused(nothing_yet(data)));
         }
-        let store = Store::open(Open::Read(path)).await?;
+        let store = Store::open(&location(data, &config), Open::Read).await?;
+        let clock = store.clock(clock);
         let index = Live::open_to_read(data)?;
         Ok(Service { store, index, clock, config: Arc::new(config) })
     }

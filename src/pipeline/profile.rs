@@ -85,7 +85,7 @@ const NEWEST: i64 = 10;
 /// When the account is unknown.
 pub async fn read(service: &Service, workspace: WorkspaceId, account_id: &str) -> Result<Profile> {
     let now = service.clock.now();
-    let mut tx = service.store.read().await?;
+    let mut tx = service.store.read(workspace).await?;
     let tx = &mut tx;
     let missing = || PipelineError::NotFound(format!("account {account_id:?}"));
     let row = account::find(workspace, tx, account_id).await?.ok_or_else(missing)?;

@@ -10,7 +10,7 @@ use crate::domain::record::{Account, Kind};
 use crate::domain::summary::{Cause, Summary, Trigger};
 use crate::insights::summary::{self as insight, Communication, Input, MODEL};
 use crate::store::change::{self, Action, NewChange};
-use crate::store::job::{self, When};
+use crate::store::job::{self, Held, When};
 use crate::store::{Tx, account, entry, record, summary};
 
 /// What became of a refresh.
@@ -27,7 +27,7 @@ pub enum Refreshed {
 /// # Errors
 /// When the account is unknown.
 pub async fn ask(service: &Service, workspace: WorkspaceId, account_id: &str, force: bool) -> Result<std::result::Result<i64, i64>> {
-    let mut tx = service.store.read().await?;
+    let mut tx = service.store.read(workspace).await?;
     known(workspace, &mut tx, account_id).await?;
     let hash = input_hash(workspace, &mut tx, account_id).await?;
     let latest = summary::latest(workspace, &mut tx, account_id, None).await?;
@@ -36,7 +36,7 @@ pub async fn ask(service: &Service, workspace: WorkspaceId, account_id: &str, fo
         return Ok(Err(latest.version));
     }
     let (account_id, now) = (account_id.to_owned(), service.clock.now());
-    let job = service.store.write(move |tx| {
+    let job = service.store.write(workspace, move |tx| {
         Box::pin(async move {
             let cause = Cause { trigger: Trigger::Manual, entry_id: None, detail: None };
             triggers::ask(workspace, tx, &account_id, cause, force, When::NOW, now).await
@@ -53,8 +53,8 @@ async fn known(workspace: WorkspaceId, tx: &mut Tx, account_id: &str) -> Result<
 ///
 /// # Errors
 /// When the store fails or stored data cannot be read.
-pub async fn run(service: &Service, workspace: WorkspaceId, account_id: &str, wanted: Refresh, job_id: Option<i64>) -> Result<Option<Refreshed>> {
-    let mut tx = service.store.read().await?;
+pub async fn run(service: &Service, workspace: WorkspaceId, account_id: &str, wanted: Refresh, held: Option<Held>) -> Result<Option<Refreshed>> {
+    let mut tx = service.store.read(workspace).await?;
     let sequence = change::last(&mut tx).await?;
     let hash = input_hash(workspace, &mut tx, account_id).await?;
     let latest = summary::latest(workspace, &mut tx, account_id, None).await?;
@@ -62,8 +62,8 @@ pub async fn run(service: &Service, workspace: WorkspaceId, account_id: &str, wa
     let unchanged = latest.filter(|latest| !wanted.force && latest.input_hash == hash).map(|latest| latest.version);
     let (Some(account), None) = (account, unchanged) else {
         drop(tx);
-        if let Some(job_id) = job_id {
-            service.store.write(move |tx| Box::pin(async move { job::finish(tx, job_id).await })).await?;
+        if let Some(held) = held {
+            service.store.write(workspace, move |tx| Box::pin(async move { job::finish(tx, held).await })).await?;
         }
         return Ok(unchanged.map(Refreshed::Unchanged));
     };
@@ -73,14 +73,14 @@ pub async fn run(service: &Service, workspace: WorkspaceId, account_id: &str, wa
     let draft = blocking(move || insight::write(&input)).await?;
     metrics::histogram!("rapport_summary_seconds").record(started.elapsed().as_secs_f64());
     let (account_id, now) = (account_id.to_owned(), service.clock.now());
-    let version = service.store.write(move |tx| {
+    let version = service.store.write(workspace, move |tx| {
         Box::pin(async move {
             let version = summary::insert(workspace, tx, &account_id, &wanted.cause, &draft, &hash, sequence, now).await?;
             let id = version.to_string();
             let change = NewChange { what: "summary", id: &id, number: None, account_id: Some(&account_id), action: Action::Added };
             change::append(workspace, tx, change, now).await?;
-            if let Some(job_id) = job_id {
-                job::finish(tx, job_id).await?;
+            if let Some(held) = held {
+                job::finish(tx, held).await?;
             }
             Ok(version)
         })

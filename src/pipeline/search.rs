@@ -70,7 +70,7 @@ pub struct Answer {
 /// When the index or the store cannot be read.
 pub async fn search(service: &Service, workspace: WorkspaceId, request: Request) -> Result<Answer> {
     let (request, results) = find(service, workspace, request).await?;
-    let mut tx = service.store.read().await?;
+    let mut tx = service.store.read(workspace).await?;
     let numbers: Vec<i64> = results.found.iter().map(|f| f.number).collect();
     let stored = entry::by_numbers(workspace, &mut tx, &numbers).await?;
     let with_files: Vec<i64> = stored.iter().filter(|s| !s.entry.attachments.is_empty()).map(|s| s.number).collect();

@@ -54,7 +54,7 @@ pub async fn assign(service: &Service, workspace: WorkspaceId, domain: &str, own
         }
     }
     let (now, config) = (service.clock.now(), service.config.clone());
-    let written = service.store.write(move |tx| {
+    let written = service.store.write(workspace, move |tx| {
         Box::pin(async move {
             let waiting = waiting::under(workspace, tx, &domain).await?;
             let account_id = owner.account_id.clone().unwrap_or_else(|| domain.clone());

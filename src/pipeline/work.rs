@@ -10,10 +10,14 @@ use super::attachments::{self, ATTACHMENTS, Attachments};
 use super::join::{self, JOIN, Join};
 use super::triggers::{REFRESH, Refresh};
 use super::{PipelineError, Result, Service, receive, refresh};
+use crate::store::Scope;
 use crate::store::job::{self, Claimed, MAX_ATTEMPTS, When};
 
 /// Waiting workers look again at least this often; usually the store wakes them.
 const IDLE: Duration = Duration::from_secs(1);
+
+/// A worker reports so often that it is still at it: often enough for a lease to survive a few lost reports.
+const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// Works until stopped; a job under way is finished first.
 pub async fn run(service: Service, stop: CancellationToken) {
@@ -73,24 +77,28 @@ pub async fn drain(service: &Service) -> Result<usize> {
 async fn next(service: &Service, before: jiff::Timestamp) -> Result<bool> {
     let now = service.clock.now();
     // Looking costs no write: most of the time nothing is due.
-    let mut tx = service.store.read().await?;
+    let mut tx = service.store.read(Scope::All).await?;
     let due = job::may_claim(&mut tx, before, now).await?;
     drop(tx);
     if !due {
         return Ok(false);
     }
-    let claimed = service.store.write(move |tx| Box::pin(async move { job::claim(tx, before, now).await })).await?;
+    let claimed = service.store.write(Scope::All, move |tx| Box::pin(async move { job::claim(tx, before, now).await })).await?;
     let Some(claimed) = claimed else { return Ok(false) };
-    let job_id = claimed.job_id;
+    let (held, job_id) = (claimed.held, claimed.held.job_id);
     let attempts = claimed.attempts;
     let kind = claimed.kind.clone();
     let mut task = tokio::spawn(perform(service.clone(), claimed));
     let outcome = loop {
         tokio::select! {
             outcome = &mut task => break outcome,
-            () = tokio::time::sleep(Duration::from_secs(20)) => {
+            () = tokio::time::sleep(HEARTBEAT) => {
                 let now = service.clock.now();
-                service.store.write(move |tx| Box::pin(async move { job::extend(tx, job_id, now).await })).await?;
+                let extended = service.store.write(Scope::All, move |tx| Box::pin(async move { job::extend(tx, held, now).await })).await;
+                if let Ok(false) = extended {
+                    tracing::warn!(job = job_id, "another worker has taken the job over");
+                    task.abort();
+                }
             }
         }
     };
@@ -107,7 +115,7 @@ async fn next(service: &Service, before: jiff::Timestamp) -> Result<bool> {
     let now = service.clock.now();
     let retry_at = (attempts < MAX_ATTEMPTS && may_help(&error)).then(|| now + pause(attempts, job_id));
     let message = error.to_string();
-    service.store.write(move |tx| Box::pin(async move { job::fail(tx, job_id, &message, retry_at).await })).await?;
+    service.store.write(Scope::All, move |tx| Box::pin(async move { job::fail(tx, held, &message, retry_at).await })).await?;
     Ok(true)
 }
 
@@ -125,15 +133,15 @@ fn pause(attempts: i64, job_id: i64) -> SignedDuration {
 
 /// Does a job and removes it in the transaction of its effect.
 async fn perform(service: Service, claimed: Claimed) -> Result<()> {
-    let (workspace, job_id) = (claimed.workspace, claimed.job_id);
+    let (workspace, held) = (claimed.workspace, claimed.held);
     match claimed.kind.as_str() {
         JOIN => {
             let join: Join = read(&claimed)?;
             let (config, now, key) = (service.config.clone(), service.clock.now(), claimed.key.clone());
-            let step = service.store.write(move |tx| {
+            let step = service.store.write(workspace, move |tx| {
                 Box::pin(async move {
                     let rest = join::step(workspace, tx, &join, &config, now).await?;
-                    job::finish(tx, job_id).await?;
+                    job::finish(tx, held).await?;
                     if let Some(rest) = rest
                         && job::queued_payload(workspace, tx, JOIN, &key).await?.is_none()
                     {
@@ -147,18 +155,19 @@ async fn perform(service: Service, claimed: Claimed) -> Result<()> {
         }
         ATTACHMENTS => {
             let wanted: Attachments = read(&claimed)?;
-            attachments::read(&service, workspace, wanted, job_id).await
+            attachments::read(&service, workspace, wanted, held).await
         }
         REFRESH => {
             let wanted: Refresh = read(&claimed)?;
-            refresh::run(&service, workspace, &claimed.key, wanted, Some(job_id)).await.map(|_| ())
+            refresh::run(&service, workspace, &claimed.key, wanted, Some(held)).await.map(|_| ())
         }
         other => Err(PipelineError::Refused(format!("nobody knows how to do a job of kind {other:?}"))),
     }
 }
 
 fn read<T: serde::de::DeserializeOwned>(claimed: &Claimed) -> Result<T> {
-    serde_json::from_str(&claimed.payload).map_err(|e| PipelineError::Refused(format!("the payload of job {} cannot be read: {e}", claimed.job_id)))
+    serde_json::from_str(&claimed.payload)
+        .map_err(|e| PipelineError::Refused(format!("the payload of job {} cannot be read: {e}", claimed.held.job_id)))
 }
 
 #[cfg(test)]

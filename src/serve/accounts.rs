@@ -48,7 +48,7 @@ pub async fn list(State(app): State<App>, caller: Caller, Params(wanted): Params
     let (limit, sort) = (limit(wanted.limit)?, wanted.sort.unwrap_or(Sort::Name));
     let question = format!("accounts {sort} {:?}", wanted.q);
     let after = cursor::decode(&question, wanted.cursor.as_deref())?;
-    let mut tx = app.service.store.read().await?;
+    let mut tx = app.service.store.read(caller.workspace).await?;
     let text = wanted.q.as_deref().filter(|q| !q.trim().is_empty());
     let (mut rows, total) = account::list(caller.workspace, &mut tx, text, sort, after.as_ref(), limit + 1).await?;
     let more = rows.len() as i64 > limit;
@@ -61,7 +61,7 @@ pub async fn list(State(app): State<App>, caller: Caller, Params(wanted): Params
 /// One account's record.
 #[utoipa::path(get, path = "/v1/accounts/{id}", tag = "accounts", params(("id" = String, Path)), responses((status = 200, body = Account), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub async fn get(State(app): State<App>, caller: Caller, Segments(id): Segments<String>) -> Result<Json<Account>, Problem> {
-    let mut tx = app.service.store.read().await?;
+    let mut tx = app.service.store.read(caller.workspace).await?;
     let found = record::get(caller.workspace, &mut tx, Kind::Account, &id).await?;
     found.map(Json).ok_or_else(|| Problem::not_found(format!("account {id:?} was not found")))
 }
@@ -92,7 +92,7 @@ pub async fn contacts(State(app): State<App>, caller: Caller, Params(wanted): Pa
     let limit = limit(wanted.limit)?;
     let question = format!("contacts {:?} {:?}", wanted.q, wanted.account);
     let after: Option<String> = cursor::decode(&question, wanted.cursor.as_deref())?;
-    let mut tx = app.service.store.read().await?;
+    let mut tx = app.service.store.read(caller.workspace).await?;
     let text = wanted.q.as_deref().filter(|q| !q.trim().is_empty());
     let (mut rows, total) =
         record::list(caller.workspace, &mut tx, Kind::Contact, wanted.account.as_deref(), text, after.as_deref(), limit + 1).await?;
@@ -129,7 +129,7 @@ pub async fn assign(State(app): State<App>, caller: Caller, Segments(domain): Se
 pub async fn unmatched(State(app): State<App>, caller: Caller, Params(page): Params<Page>) -> Result<Json<UnmatchedDomains>, Problem> {
     let limit = limit(page.limit)?;
     let after: Option<String> = cursor::decode("unmatched", page.cursor.as_deref())?;
-    let mut tx = app.service.store.read().await?;
+    let mut tx = app.service.store.read(caller.workspace).await?;
     let (mut items, total) = waiting::list(caller.workspace, &mut tx, after.as_deref(), limit + 1).await?;
     let entries = waiting::count(caller.workspace, &mut tx).await?;
     let more = items.len() as i64 > limit;

@@ -20,7 +20,7 @@ use crate::store::{attachment, entry, mail};
     responses((status = 200, content_type = "application/octet-stream", body = String), (status = 404, body = Problem, content_type = "application/problem+json")),
 )]
 pub async fn get(State(app): State<App>, caller: Caller, Segments((id, n)): Segments<(String, usize)>) -> Result<Response, Problem> {
-    let mut tx = app.service.store.read().await?;
+    let mut tx = app.service.store.read(caller.workspace).await?;
     let missing = || Problem::not_found(format!("attachment {n} of entry {id:?} was not found"));
     let number = entry::number(caller.workspace, &mut tx, &id).await?.ok_or_else(missing)?;
     let raw = mail::raw(caller.workspace, &mut tx, number).await?.ok_or_else(missing)?;
@@ -49,7 +49,7 @@ pub struct Words {
     responses((status = 200, body = Words), (status = 404, body = Problem, content_type = "application/problem+json")),
 )]
 pub async fn text(State(app): State<App>, caller: Caller, Segments((id, n)): Segments<(String, usize)>) -> Result<Json<Words>, Problem> {
-    let mut tx = app.service.store.read().await?;
+    let mut tx = app.service.store.read(caller.workspace).await?;
     let missing = || Problem::not_found(format!("words of attachment {n} of entry {id:?} were not found"));
     let number = entry::number(caller.workspace, &mut tx, &id).await?.ok_or_else(missing)?;
     let texts = attachment::of(caller.workspace, &mut tx, &[number]).await?.remove(&number).unwrap_or_default();

@@ -40,7 +40,7 @@ pub struct Full {
 /// One entry with its spans, provenance, and the summary sentences that rest on it.
 #[utoipa::path(get, path = "/v1/entries/{id}", tag = "timeline", params(("id" = String, Path)), responses((status = 200, body = Full), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub async fn get(State(app): State<App>, caller: Caller, Segments(id): Segments<String>) -> Result<Json<Full>, Problem> {
-    let mut tx = app.service.store.read().await?;
+    let mut tx = app.service.store.read(caller.workspace).await?;
     let Some(stored) = entry::find(caller.workspace, &mut tx, &id).await? else {
         return Err(Problem::not_found(format!("entry {id:?} was not found")));
     };

@@ -94,7 +94,7 @@ impl Listener {
                 changed = self.committed.changed() => changed.ok()?,
                 () = self.app.stop.cancelled() => return None,
             }
-            let mut tx = self.app.service.store.read().await.ok()?;
+            let mut tx = self.app.service.store.read(self.caller.workspace).await.ok()?;
             let changes = change::after(self.caller.workspace, &mut tx, self.sequence, self.account.as_deref(), BATCH).await.ok()?;
             if let Some(last) = changes.last() {
                 self.sequence = last.sequence;

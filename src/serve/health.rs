@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::problem::Problem;
-use crate::store::{change, job};
+use crate::store::{Scope, change, job};
 
 #[derive(Serialize, ToSchema)]
 pub struct Alive {
@@ -38,7 +38,7 @@ const MAX_LAG: i64 = 5_000;
 /// Whether requests are answered in full: the store can be read, and the index has caught up.
 #[utoipa::path(get, path = "/readyz", tag = "operations", responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 pub async fn ready(State(app): State<App>) -> Result<Response, Problem> {
-    let mut tx = app.service.store.read().await?;
+    let mut tx = app.service.store.read(Scope::All).await?;
     let sequence = change::last(&mut tx).await?;
     let indexed = *app.service.index.indexed().borrow();
     let ready = sequence - indexed <= MAX_LAG && !app.stop.is_cancelled();
@@ -49,7 +49,7 @@ pub async fn ready(State(app): State<App>) -> Result<Response, Problem> {
 /// Figures for Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
-    let mut tx = app.service.store.read().await?;
+    let mut tx = app.service.store.read(Scope::All).await?;
     let sequence = change::last(&mut tx).await?;
     for state in ["queued", "running", "failed", "dead"] {
         metrics::gauge!("rapport_jobs", "state" => state).set(0.0);

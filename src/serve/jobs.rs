@@ -40,7 +40,7 @@ pub async fn get(State(app): State<App>, caller: Caller, Params(wanted): Params<
     let limit = limit(wanted.limit)?;
     let question = format!("jobs {:?}", wanted.kind);
     let after: Option<i64> = cursor::decode(&question, wanted.cursor.as_deref())?;
-    let mut tx = app.service.store.read().await?;
+    let mut tx = app.service.store.read(caller.workspace).await?;
     let mut items = job::list(caller.workspace, &mut tx, wanted.kind.as_deref(), after.unwrap_or(0), limit + 1).await?;
     let mut counts: BTreeMap<String, i64> = ["queued", "running", "failed", "dead"].into_iter().map(|s| (s.to_owned(), 0)).collect();
     counts.extend(job::counts(Some(caller.workspace), &mut tx).await?);

@@ -92,7 +92,7 @@ pub async fn get(State(app): State<App>, caller: Caller, Params(wanted): Params<
     let after = cursor::decode(&question, wanted.cursor.as_deref())?;
     let (mut account, mut people) = (None, None);
     if wanted.account.is_some() || wanted.person.is_some() {
-        let mut tx = app.service.store.read().await?;
+        let mut tx = app.service.store.read(caller.workspace).await?;
         if let Some(id) = &wanted.account {
             let row = account::find(caller.workspace, &mut tx, id).await?;
             account = Some(row.ok_or_else(|| Problem::not_found(format!("account {id:?} was not found")))?.number);

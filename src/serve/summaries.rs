@@ -39,7 +39,7 @@ pub async fn get(
     if let Some(language) = wanted.language.as_deref().filter(|l| *l != "en") {
         return Err(Problem::bad_request("bad_parameter", format!("language is {language:?}; summaries are written in en")));
     }
-    let mut tx = app.service.store.read().await?;
+    let mut tx = app.service.store.read(caller.workspace).await?;
     Ok(Json(refresh::shown(caller.workspace, &mut tx, &id, wanted.as_of).await?))
 }
 
@@ -110,7 +110,7 @@ pub async fn versions(
     let limit = limit(page.limit)?;
     let question = format!("summary versions {id}");
     let before: Option<i64> = cursor::decode(&question, page.cursor.as_deref())?;
-    let mut tx = app.service.store.read().await?;
+    let mut tx = app.service.store.read(caller.workspace).await?;
     if account::find(caller.workspace, &mut tx, &id).await?.is_none() {
         return Err(Problem::not_found(format!("account {id:?} was not found")));
     }

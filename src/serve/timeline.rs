@@ -81,7 +81,7 @@ pub async fn get(
         Some("type") => true,
         Some(other) => return Err(Problem::bad_request("bad_parameter", format!("group is {other:?}; the one way to group is type"))),
     };
-    let mut tx = app.service.store.read().await?;
+    let mut tx = app.service.store.read(caller.workspace).await?;
     let Some(account) = account::find(caller.workspace, &mut tx, &id).await? else {
         return Err(Problem::not_found(format!("account {id:?} was not found")));
     };
@@ -167,7 +167,7 @@ async fn searched(app: &App, caller: Caller, mut request: Request, types: Vec<En
     };
     let next_cursor = results.found.last().filter(|_| results.more).map(|last| cursor::encode(question, last.position));
     let numbers: Vec<i64> = results.found.iter().map(|f| f.number).collect();
-    let mut tx = app.service.store.read().await?;
+    let mut tx = app.service.store.read(caller.workspace).await?;
     let mut stored = entry::by_numbers(caller.workspace, &mut tx, &numbers).await?;
     stored.sort_by_key(|s| numbers.iter().position(|n| *n == s.number));
     let items = stored.into_iter().map(flagged).collect();

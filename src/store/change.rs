@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::database::{Inner, on};
+use super::database::on;
 use super::{Result, Tx, micros};
 use crate::domain::WorkspaceId;
 
@@ -29,14 +29,8 @@ pub struct Change {
     pub action: String,
 }
 
-/// Appends a change and returns its sequence number. Numbers are in commit order.
+/// Appends a change and returns its sequence number. Numbers are in commit order, as there is one writer at a time.
 pub async fn append(workspace: WorkspaceId, tx: &mut Tx, change: NewChange<'_>, now: Timestamp) -> Result<i64> {
-    if tx.sequence == 0
-        && let Inner::Pg(transaction) = &mut tx.inner
-    {
-        // A PostgreSQL sequence is not in commit order by itself; held to the end of the transaction, this makes it so.
-        sqlx::query("SELECT pg_advisory_xact_lock(7360)").execute(&mut **transaction).await?;
-    }
     let (sequence,): (i64,) = on!(tx, c => sqlx::query_as(
         "INSERT INTO change (workspace_id, what, id, number, account_id, action, at) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING sequence")
         .bind(workspace.0).bind(change.what).bind(change.id).bind(change.number).bind(change.account_id)

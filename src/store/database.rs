@@ -1,33 +1,65 @@
 //! Opening the database, and transactions on either driver.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
 use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::entry::Tally;
 use super::writer::Writer;
 use super::{Result, StoreError};
+use crate::domain::{Clock, WorkspaceId};
 
 /// Readers of one process; SQLite reads take microseconds, more would only contend for the page cache.
 const READERS: u32 = 6;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a request waits for a connection before it is told to come back.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Pages kept per connection, in KiB; the memory bound of the store is (readers + writer) times this.
 const CACHE_KIB: &str = "-8192";
+/// How soon the commits of other processes on one PostgreSQL are noticed.
+const LOOK: Duration = Duration::from_millis(150);
+/// Held by whoever writes: one writer at a time over all processes, as in SQLite, so that sequence numbers are in commit
+/// order and no two writers wait for each other.
+const WRITER_LOCK: i64 = 7360;
+
+/// Where the truth is.
+#[derive(Clone)]
+pub enum Location {
+    Sqlite(PathBuf),
+    /// A PostgreSQL server that several processes may share, by its URL.
+    Postgres(String),
+}
 
 /// How a database is opened.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Open {
-    /// This process writes; the file is created and migrated when needed.
-    Write(PathBuf),
+    /// This process writes; what is missing is created, what is old is migrated.
+    Write,
     /// Another process writes.
-    Read(PathBuf),
-    /// A PostgreSQL server, shared with other processes.
-    Postgres(String),
+    Read,
+}
+
+/// Whose rows a transaction may touch. PostgreSQL enforces it row by row, whatever a statement says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    Workspace(WorkspaceId),
+    /// The work of the service itself: keys, jobs, the index.
+    All,
+}
+
+impl From<WorkspaceId> for Scope {
+    fn from(workspace: WorkspaceId) -> Scope {
+        Scope::Workspace(workspace)
+    }
 }
 
 /// A handle on the database; cheap to clone.
@@ -36,6 +68,16 @@ pub struct Store {
     readers: Pool,
     writer: Option<Writer>,
     committed: watch::Receiver<i64>,
+    shared: Option<Arc<Shared>>,
+}
+
+/// What a process knows of a database that it shares with others.
+#[derive(Debug)]
+struct Shared {
+    /// Microseconds that the clock of the database is ahead of the machine's.
+    ahead: Arc<AtomicI64>,
+    /// Ends with the last handle.
+    _look: AbortOnDropHandle<()>,
 }
 
 #[derive(Debug, Clone)]
@@ -75,28 +117,35 @@ macro_rules! on {
 }
 pub(super) use on;
 
+impl std::fmt::Debug for Location {
+    // The URL holds a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Location::Sqlite(path) => write!(f, "Sqlite({})", path.display()),
+            Location::Postgres(_) => f.write_str("Postgres"),
+        }
+    }
+}
+
 impl Store {
     /// Opens the database, creating and migrating it when this process writes.
     ///
     /// # Errors
-    /// When the file is missing (reading), unreadable, from a newer version, or the disk refuses.
-    pub async fn open(how: Open) -> Result<Store> {
-        match how {
-            Open::Write(path) => Store::open_sqlite(&path).await,
-            Open::Read(path) => {
-                let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(sqlite(&path).read_only(true)).await?;
-                let (_, committed) = watch::channel(0);
-                Ok(Store { readers: Pool::Sqlite(readers), writer: None, committed })
-            }
-            Open::Postgres(url) => {
-                let pool = PgPoolOptions::new().max_connections(READERS * 2).connect(&url).await?;
-                sqlx::migrate!("migrations/postgres").run(&pool).await?;
-                Store::with_writer(Pool::Pg(pool.clone()), Pool::Pg(pool)).await
-            }
+    /// When the file is missing (reading), unreadable, from a newer version, or the disk or server refuses.
+    pub async fn open(location: &Location, how: Open) -> Result<Store> {
+        match location {
+            Location::Sqlite(path) => Store::open_sqlite(path, how).await,
+            Location::Postgres(url) => Store::open_postgres(url, how).await,
         }
     }
 
-    async fn open_sqlite(path: &Path) -> Result<Store> {
+    async fn open_sqlite(path: &Path, how: Open) -> Result<Store> {
+        let pool = || SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(ACQUIRE_TIMEOUT);
+        if how == Open::Read {
+            let readers = pool().connect_with(sqlite(path).read_only(true)).await?;
+            let (_, committed) = watch::channel(0);
+            return Ok(Store { readers: Pool::Sqlite(readers), writer: None, committed, shared: None });
+        }
         let options = sqlite(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
@@ -106,25 +155,41 @@ impl Store {
             .pragma("journal_size_limit", "67108864");
         let one = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         sqlx::migrate!("migrations/sqlite").run(&one).await.map_err(newer_version)?;
-        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
-        Store::with_writer(Pool::Sqlite(readers), Pool::Sqlite(one)).await
+        let readers = Pool::Sqlite(pool().connect_with(options.read_only(true)).await?);
+        let (announce, committed) = watch::channel(readers.last_sequence().await?);
+        let writer = Writer::start(Pool::Sqlite(one), announce);
+        Ok(Store { readers, writer: Some(writer), committed, shared: None })
     }
 
-    async fn with_writer(readers: Pool, writers: Pool) -> Result<Store> {
-        let mut tx = writers.begin_read().await?;
-        let last: (Option<i64>,) = on!(tx, c => sqlx::query_as("SELECT max(sequence) FROM change").fetch_one(c).await?);
-        drop(tx);
-        let (announce, committed) = watch::channel(last.0.unwrap_or(0));
-        let writer = Writer::start(writers, announce);
-        Ok(Store { readers, writer: Some(writer), committed })
+    async fn open_postgres(url: &str, how: Open) -> Result<Store> {
+        let wrong = |error: sqlx::Error| StoreError::Refused(format!("DATABASE_URL is not understood: {error}"));
+        let options = PgConnectOptions::from_str(url).map_err(wrong)?.application_name("rapport").statement_cache_capacity(300);
+        let pool = PgPoolOptions::new().max_connections(READERS * 2).acquire_timeout(ACQUIRE_TIMEOUT).connect_with(options).await?;
+        if how == Open::Write {
+            sqlx::migrate!("migrations/postgres").run(&pool).await.map_err(newer_version)?;
+            let (free,): (bool,) =
+                sqlx::query_as("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user").fetch_one(&pool).await?;
+            if free {
+                tracing::warn!(
+                    "the role of DATABASE_URL may bypass row security, so that PostgreSQL does not keep workspaces apart by itself; use a role without that right"
+                );
+            }
+        }
+        let readers = Pool::Pg(pool);
+        let (announce, committed) = watch::channel(readers.last_sequence().await?);
+        let ahead = Arc::new(AtomicI64::new(0));
+        readers.look(&announce, &ahead).await?;
+        let look = tokio::spawn(readers.clone().keep_looking(announce.clone(), ahead.clone()));
+        let writer = (how == Open::Write).then(|| Writer::start(readers.clone(), announce));
+        Ok(Store { readers, writer, committed, shared: Some(Arc::new(Shared { ahead, _look: AbortOnDropHandle::new(look) })) })
     }
 
     /// A snapshot to read from.
     ///
     /// # Errors
     /// When no connection is to be had.
-    pub async fn read(&self) -> Result<Tx> {
-        self.readers.begin_read().await
+    pub async fn read(&self, scope: impl Into<Scope>) -> Result<Tx> {
+        self.readers.begin_read(scope.into()).await
     }
 
     /// Runs `work` in a transaction and returns once it is durable. An error of `work` undoes it alone.
@@ -132,13 +197,13 @@ impl Store {
     /// # Errors
     /// That of `work`, or of the commit. After a failed commit the work may still have reached the disk:
     /// doing it again must be safe.
-    pub async fn write<T, F>(&self, work: F) -> Result<T>
+    pub async fn write<T, F>(&self, scope: impl Into<Scope>, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
     {
         let writer = self.writer.as_ref().ok_or_else(|| StoreError::Refused("this process only reads the store".to_owned()))?;
-        writer.run(work).await
+        writer.run(scope.into(), work).await
     }
 
     /// The sequence number of the last change known to be durable; wakes whoever waits for the next.
@@ -146,23 +211,36 @@ impl Store {
         self.committed.clone()
     }
 
+    /// Whether other processes may write to the same database.
+    pub fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
+    /// The clock that all processes on this database agree on.
+    pub fn clock(&self, own: Clock) -> Clock {
+        match (&self.shared, own) {
+            (Some(shared), Clock::System(_)) => Clock::shared(shared.ahead.clone()),
+            (_, own) => own,
+        }
+    }
+
     /// Waits for writes under way and closes every connection.
     pub async fn close(&self) {
         if let Some(writer) = &self.writer {
             writer.close().await;
         }
-        match &self.readers {
-            Pool::Sqlite(pool) => pool.close().await,
-            Pool::Pg(pool) => pool.close().await,
-        }
+        self.readers.close().await;
     }
 }
 
 impl Pool {
-    pub(super) async fn begin_read(&self) -> Result<Tx> {
+    pub(super) async fn begin_read(&self, scope: Scope) -> Result<Tx> {
         let inner = match self {
             Pool::Sqlite(pool) => Inner::Sqlite(pool.begin().await?),
-            Pool::Pg(pool) => Inner::Pg(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?),
+            Pool::Pg(pool) => {
+                let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {}", scope.setting());
+                Inner::Pg(pool.begin_with(AssertSqlSafe(begin)).await?)
+            }
         };
         Ok(Tx { inner, sequence: 0, tally: Tally::default() })
     }
@@ -171,9 +249,44 @@ impl Pool {
         let inner = match self {
             // Taken at once: a transaction that first reads and then writes could otherwise fail half-way.
             Pool::Sqlite(pool) => Inner::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
-            Pool::Pg(pool) => Inner::Pg(pool.begin().await?),
+            Pool::Pg(pool) => {
+                let begin = format!("BEGIN; SET LOCAL lock_timeout = '20s'; SELECT pg_advisory_xact_lock({WRITER_LOCK})");
+                Inner::Pg(pool.begin_with(AssertSqlSafe(begin)).await?)
+            }
         };
         Ok(Tx { inner, sequence: 0, tally: Tally::default() })
+    }
+
+    async fn last_sequence(&self) -> Result<i64> {
+        let mut tx = self.begin_read(Scope::All).await?;
+        super::change::last(&mut tx).await
+    }
+
+    /// Notes how far others have committed, and what time it is there.
+    async fn look(&self, announce: &watch::Sender<i64>, ahead: &AtomicI64) -> Result<()> {
+        let Pool::Pg(pool) = self else { return Ok(()) };
+        let mut tx = pool.begin_with(AssertSqlSafe(format!("BEGIN READ ONLY; {}", Scope::All.setting()))).await?;
+        let (last, now): (Option<i64>, i64) =
+            sqlx::query_as("SELECT (SELECT max(sequence) FROM change), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+                .fetch_one(&mut *tx)
+                .await?;
+        ahead.store(now - Clock::system().now().as_microsecond(), Ordering::Relaxed);
+        super::writer::announce(announce, last.unwrap_or(0));
+        Ok(())
+    }
+
+    async fn keep_looking(self, announce: watch::Sender<i64>, ahead: Arc<AtomicI64>) {
+        let mut failing = false;
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let looked = self.look(&announce, &ahead).await;
+            if let Err(error) = &looked
+                && !failing
+            {
+                tracing::error!(%error, "the database does not answer; trying on");
+            }
+            failing = looked.is_err();
+        }
     }
 
     pub(super) async fn close(&self) {
@@ -189,23 +302,53 @@ impl Pool {
             Pool::Sqlite(pool) => {
                 let options = (*pool.connect_options()).clone();
                 pool.close().await;
-                Pool::Sqlite(SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options))
+                Pool::Sqlite(SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT).connect_lazy_with(options))
             }
+            // A broken connection is found and replaced when it is next asked for.
             pg @ Pool::Pg(_) => pg,
         }
     }
+}
 
-    pub(super) fn is_sqlite(&self) -> bool {
-        matches!(self, Pool::Sqlite(_))
+impl Scope {
+    /// What tells PostgreSQL whose rows may be touched until the transaction ends.
+    fn setting(self) -> String {
+        match self {
+            Scope::Workspace(workspace) => format!("SET LOCAL rapport.workspace = '{}'", workspace.0),
+            Scope::All => "SET LOCAL rapport.workspace = '*'".to_owned(),
+        }
     }
 }
 
 impl Tx {
     pub(super) async fn commit(self) -> Result<()> {
         match self.inner {
-            Inner::Sqlite(tx) => tx.commit().await.map_err(disk),
-            Inner::Pg(tx) => tx.commit().await.map_err(StoreError::from),
+            Inner::Sqlite(tx) => tx.commit().await?,
+            Inner::Pg(tx) => tx.commit().await?,
         }
+        Ok(())
+    }
+
+    /// Marks where one caller's work begins, and whose rows it may touch.
+    pub(super) async fn begin_work(&mut self, scope: Scope) -> Result<()> {
+        match &mut self.inner {
+            Inner::Sqlite(tx) => drop(sqlx::raw_sql("SAVEPOINT work").execute(&mut **tx).await?),
+            Inner::Pg(tx) => {
+                let begin = format!("SAVEPOINT work; {}", scope.setting());
+                sqlx::raw_sql(AssertSqlSafe(begin)).execute(&mut **tx).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn keep_work(&mut self) -> Result<()> {
+        on!(self, c => drop(sqlx::raw_sql("RELEASE SAVEPOINT work").execute(c).await?));
+        Ok(())
+    }
+
+    pub(super) async fn undo_work(&mut self) -> Result<()> {
+        on!(self, c => drop(sqlx::raw_sql("ROLLBACK TO SAVEPOINT work; RELEASE SAVEPOINT work").execute(c).await?));
+        Ok(())
     }
 }
 
@@ -220,16 +363,10 @@ fn sqlite(path: &Path) -> SqliteConnectOptions {
         .statement_cache_capacity(300)
 }
 
-/// SQLite's "disk full" has a status and a sentence of its own.
-pub(super) fn disk(error: sqlx::Error) -> StoreError {
-    let full = error.as_database_error().and_then(|e| e.code()).is_some_and(|code| code == "13");
-    if full { StoreError::DiskFull } else { StoreError::Database(error) }
-}
-
 fn newer_version(error: sqlx::migrate::MigrateError) -> StoreError {
     match error {
         sqlx::migrate::MigrateError::VersionMissing(version) => StoreError::Refused(format!(
-            "the data directory was written by a newer rapport (database version {version}); use that version or another --data directory"
+            "the data was written by a newer rapport (database version {version}); use that version, or another --data directory or DATABASE_URL"
         )),
         other => other.into(),
     }

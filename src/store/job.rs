@@ -4,19 +4,27 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::database::on;
-use super::{Result, Tx, micros, time};
+use super::{Result, StoreError, Tx, micros, time};
 use crate::domain::WorkspaceId;
 
 /// After so many attempts a job is dead: kept, shown, not tried again.
 pub const MAX_ATTEMPTS: i64 = 5;
 
 /// A worker that has not reported for so long is taken for dead, and its job is given to another.
-pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
+pub const LEASE: SignedDuration = SignedDuration::from_secs(8);
+
+/// A worker's hold on a job. The number of the attempt tells it from a worker that took the job over: whoever lost its
+/// job can no longer finish it, and its effect is undone with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Held {
+    pub job_id: i64,
+    attempt: i64,
+}
 
 /// A job in the hands of a worker.
 #[derive(Debug, Clone)]
 pub struct Claimed {
-    pub job_id: i64,
+    pub held: Held,
     pub workspace: WorkspaceId,
     pub kind: String,
     pub key: String,
@@ -134,7 +142,7 @@ pub async fn claim(tx: &mut Tx, before: Timestamp, now: Timestamp) -> Result<Opt
          RETURNING ", columns!()))
         .bind(micros(before)).bind(micros(now + LEASE)).bind(micros(now)).fetch_optional(c).await?);
     Ok(row.map(|row| Claimed {
-        job_id: row.job_id,
+        held: Held { job_id: row.job_id, attempt: row.attempts },
         workspace: WorkspaceId(row.workspace_id),
         kind: row.kind,
         key: row.key,
@@ -143,32 +151,38 @@ pub async fn claim(tx: &mut Tx, before: Timestamp, now: Timestamp) -> Result<Opt
     }))
 }
 
-/// Puts back what a process that stopped was doing; only for the one process that has the store to itself.
-pub async fn put_back_running(tx: &mut Tx, now: Timestamp) -> Result<()> {
+/// Puts back what a process that stopped was doing, and what was queued by a clock that has since been set back; only
+/// for the one process that has the store to itself.
+pub async fn put_back(tx: &mut Tx, now: Timestamp) -> Result<()> {
     on!(tx, c => sqlx::query("UPDATE job SET state = 'failed', run_at = $1, lease_until = NULL, error = coalesce(error, 'the process stopped while it ran') WHERE state = 'running'")
         .bind(micros(now)).execute(c).await?.rows_affected());
+    on!(tx, c => sqlx::query("UPDATE job SET run_at = $1, queued_at = $1 WHERE queued_at > $1").bind(micros(now)).execute(c).await?.rows_affected());
     Ok(())
 }
 
-/// Reports that a worker is still at it.
-pub async fn extend(tx: &mut Tx, job_id: i64, now: Timestamp) -> Result<()> {
-    on!(tx, c => sqlx::query("UPDATE job SET lease_until = $2 WHERE job_id = $1 AND state = 'running'")
-        .bind(job_id).bind(micros(now + LEASE)).execute(c).await?.rows_affected());
-    Ok(())
+/// Reports that a worker is still at it; false when another has taken the job over.
+pub async fn extend(tx: &mut Tx, held: Held, now: Timestamp) -> Result<bool> {
+    let extended = on!(tx, c => sqlx::query("UPDATE job SET lease_until = $3 WHERE job_id = $1 AND attempts = $2 AND state = 'running'")
+        .bind(held.job_id).bind(held.attempt).bind(micros(now + LEASE)).execute(c).await?.rows_affected());
+    Ok(extended == 1)
 }
 
-/// Done: nothing is left of it.
-pub async fn finish(tx: &mut Tx, job_id: i64) -> Result<()> {
-    on!(tx, c => sqlx::query("DELETE FROM job WHERE job_id = $1").bind(job_id).execute(c).await?.rows_affected());
-    Ok(())
+/// Done: nothing is left of it. In the transaction of its effect, so that a worker that lost the job has no effect.
+///
+/// # Errors
+/// [`StoreError::TakenOver`] when the worker lost the job.
+pub async fn finish(tx: &mut Tx, held: Held) -> Result<()> {
+    let finished = on!(tx, c => sqlx::query("DELETE FROM job WHERE job_id = $1 AND attempts = $2 AND state = 'running'")
+        .bind(held.job_id).bind(held.attempt).execute(c).await?.rows_affected());
+    if finished == 1 { Ok(()) } else { Err(StoreError::TakenOver) }
 }
 
 /// Failed: tried again at `retry_at`, or dead when `None`.
-pub async fn fail(tx: &mut Tx, job_id: i64, error: &str, retry_at: Option<Timestamp>) -> Result<()> {
+pub async fn fail(tx: &mut Tx, held: Held, error: &str, retry_at: Option<Timestamp>) -> Result<()> {
     on!(tx, c => sqlx::query(
-        "UPDATE job SET state = CASE WHEN $3 IS NULL THEN 'dead' ELSE 'failed' END, run_at = coalesce($3, run_at), error = $2, lease_until = NULL
-         WHERE job_id = $1")
-        .bind(job_id).bind(error).bind(retry_at.map(micros)).execute(c).await?.rows_affected());
+        "UPDATE job SET state = CASE WHEN $4 IS NULL THEN 'dead' ELSE 'failed' END, run_at = coalesce($4, run_at), error = $3, lease_until = NULL
+         WHERE job_id = $1 AND attempts = $2 AND state = 'running'")
+        .bind(held.job_id).bind(held.attempt).bind(error).bind(retry_at.map(micros)).execute(c).await?.rows_affected());
     Ok(())
 }
 

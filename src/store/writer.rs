@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::database::{Pool, Tx, disk, on};
+use super::database::{Pool, Scope, Tx};
 use super::{Result, StoreError, entry};
 
 /// Callers that may wait; beyond it they are told to come back.
@@ -21,6 +21,7 @@ type Reply = Box<dyn Any + Send>;
 type Job = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<Reply>> + Send>;
 
 struct Work {
+    scope: Scope,
     run: Job,
     reply: oneshot::Sender<Result<Reply>>,
 }
@@ -38,14 +39,14 @@ impl Writer {
         Writer { queue }
     }
 
-    pub(super) async fn run<T, F>(&self, work: F) -> Result<T>
+    pub(super) async fn run<T, F>(&self, scope: Scope, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
     {
         let run: Job = Box::new(move |tx| Box::pin(async move { work(tx).await.map(|value| Box::new(value) as Reply) }));
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Work { run, reply }).map_err(|error| match error {
+        self.queue.try_send(Work { scope, run, reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
         })?;
@@ -56,7 +57,7 @@ impl Writer {
     /// Returns when everything queued before is durable.
     pub(super) async fn close(&self) {
         // The queue is first in, first out: this work is the last of what came before.
-        let _ = self.run(|_| Box::pin(async { Ok(()) })).await;
+        let _ = self.run(Scope::All, |_| Box::pin(async { Ok(()) })).await;
     }
 }
 
@@ -77,18 +78,13 @@ async fn write_all(mut pool: Pool, mut queue: mpsc::Receiver<Work>, committed: w
             if let Some(finished) = run_apart(&mut tx, work).await {
                 done.push(finished);
             }
-            // PostgreSQL commits concurrently by itself; grouping there would only make callers wait for each other.
-            let may_grow = pool.is_sqlite() && done.len() < GROUP && started.elapsed() < GROUP_TIME;
+            let may_grow = done.len() < GROUP && started.elapsed() < GROUP_TIME;
             next = if may_grow { queue.try_recv().ok() } else { None };
         }
         let sequence = tx.sequence;
         match tx.commit().await {
             Ok(()) => {
-                committed.send_if_modified(|last| {
-                    let grew = sequence > *last;
-                    *last = sequence.max(*last);
-                    grew
-                });
+                announce(&committed, sequence);
                 for (reply, value) in done {
                     let _ = reply.send(Ok(value));
                 }
@@ -97,13 +93,8 @@ async fn write_all(mut pool: Pool, mut queue: mpsc::Receiver<Work>, committed: w
                 tracing::error!(%error, "a commit failed");
                 // SQLite may have rolled back by itself: the connection is not to be trusted any more.
                 pool = pool.renewed().await;
-                let full = matches!(error, StoreError::DiskFull);
                 for (reply, _) in done {
-                    let _ = reply.send(Err(if full {
-                        StoreError::DiskFull
-                    } else {
-                        StoreError::Refused("the commit failed; it is safe to send this again".to_owned())
-                    }));
+                    let _ = reply.send(Err(error.again()));
                 }
             }
         }
@@ -111,17 +102,26 @@ async fn write_all(mut pool: Pool, mut queue: mpsc::Receiver<Work>, committed: w
     pool.close().await;
 }
 
+/// Tells whoever waits how far the log goes now.
+pub(super) fn announce(committed: &watch::Sender<i64>, sequence: i64) {
+    committed.send_if_modified(|last| {
+        let grew = sequence > *last;
+        *last = sequence.max(*last);
+        grew
+    });
+}
+
 /// Runs one caller's work behind a savepoint, so that its failure undoes nobody else's.
 async fn run_apart(tx: &mut Tx, work: Work) -> Option<(oneshot::Sender<Result<Reply>>, Reply)> {
     let sequence = tx.sequence;
-    if let Err(error) = execute(tx, "SAVEPOINT work").await {
+    if let Err(error) = tx.begin_work(work.scope).await {
         let _ = work.reply.send(Err(error));
         return None;
     }
     let result = AssertUnwindSafe((work.run)(tx)).catch_unwind().await.unwrap_or(Err(StoreError::Panicked));
     let result = match result {
         Ok(value) => match entry::settle(tx).await {
-            Ok(()) => execute(tx, "RELEASE SAVEPOINT work").await.map(|()| value),
+            Ok(()) => tx.keep_work().await.map(|()| value),
             Err(error) => Err(error),
         },
         Err(error) => Err(error),
@@ -131,19 +131,11 @@ async fn run_apart(tx: &mut Tx, work: Work) -> Option<(oneshot::Sender<Result<Re
         Err(error) => {
             tx.sequence = sequence;
             tx.tally = entry::Tally::default();
-            let undone = execute(tx, "ROLLBACK TO SAVEPOINT work").await.and(execute(tx, "RELEASE SAVEPOINT work").await);
-            if let Err(error) = undone {
+            if let Err(error) = tx.undo_work().await {
                 tracing::error!(%error, "undoing failed work");
             }
-            let _ = work.reply.send(Err(match error {
-                StoreError::Database(error) => disk(error),
-                other => other,
-            }));
+            let _ = work.reply.send(Err(error));
             None
         }
     }
-}
-
-async fn execute(tx: &mut Tx, statement: &'static str) -> Result<()> {
-    on!(tx, c => sqlx::query(statement).execute(c).await.map(|_| ()).map_err(StoreError::from))
 }

@@ -1,19 +1,22 @@
 //! A server for one test: its own directory, database, index and clock.
 
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use rapport::config::Config;
+use rapport::config::{Config, DatabaseUrl};
 use rapport::domain::{Clock, WorkspaceId};
 use rapport::pipeline::{Service, work};
-use rapport::store::workspace;
+use rapport::store::{Scope, workspace};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::database;
 
 /// The tests' "now": the day on which the demo customers' stories end.
 pub const NOW: &str = "2026-03-02T12:00:00Z";
@@ -36,11 +39,11 @@ impl App {
 
     pub async fn spawn_in(directory: TempDir) -> App {
         let clock = Clock::manual(NOW.parse().expect("a time"));
-        let quiet = jiff::SignedDuration::from_millis(300);
-        let config = Config { quiet, index_memory: 16 * 1024 * 1024, program: env!("CARGO_BIN_EXE_rapport").into(), ..Config::default() };
+        let config = Config { quiet: jiff::SignedDuration::from_millis(300), ..config(directory.path()).await };
         let service = Service::open(directory.path(), config, clock.clone()).await.expect("the service opens");
         let now = clock.now();
-        let workspace = service.store.write(move |tx| Box::pin(async move { workspace::open(tx, "local", now).await })).await.expect("a workspace");
+        let workspace =
+            service.store.write(Scope::All, move |tx| Box::pin(async move { workspace::open(tx, "local", now).await })).await.expect("a workspace");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
@@ -134,6 +137,12 @@ impl App {
         let hits = body["hits"].as_array().expect("hits");
         hits.iter().map(|hit| hit["id"].as_str().expect("an id").to_owned()).collect()
     }
+}
+
+/// The settings of tests for a data directory, with a PostgreSQL database of its own where the tests run on one.
+pub async fn config(directory: &Path) -> Config {
+    let database = database::url(directory).await.map(|url| DatabaseUrl::read(url).expect("a URL"));
+    Config { database, index_memory: 16 * 1024 * 1024, program: env!("CARGO_BIN_EXE_rapport").into(), ..Config::default() }
 }
 
 pub async fn problem(response: Response) -> (u16, Value) {

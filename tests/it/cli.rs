@@ -7,9 +7,19 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::app::raw_mail;
+use crate::database;
+
+/// The program, on the database that belongs to a directory.
+pub fn program(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rapport"));
+    if let Some(url) = database::url_now(data) {
+        command.env("DATABASE_URL", url);
+    }
+    command
+}
 
 fn rapport(data: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rapport"));
+    let mut command = program(data);
     command.args(arguments).arg("--data").arg(data).output().expect("the program runs")
 }
 
@@ -29,12 +39,8 @@ pub struct Served {
 
 impl Served {
     pub fn start(data: &Path) -> Served {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_rapport"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
+        let mut child =
+            program(data).args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).stdout(Stdio::piped()).spawn().expect("the server starts");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
         let address = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line:?}")).to_owned();

@@ -4,6 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::app::{App, account, note, problem};
+use rapport::store::Scope;
 
 #[tokio::test]
 async fn errors_are_problem_documents_with_stable_codes() {
@@ -98,8 +99,13 @@ async fn another_workspace_sees_nothing() {
     app.add(&[account("acme", "acme.example"), note("n1", "acme", "2026-01-01T09:00:00Z", "secret words")]).await;
     app.settle().await;
     let now = app.service.clock.now();
-    let other = app.service.store.write(move |tx| Box::pin(async move { rapport::store::workspace::open(tx, "other", now).await })).await.unwrap();
-    let mut tx = app.service.store.read().await.unwrap();
+    let other = app
+        .service
+        .store
+        .write(Scope::All, move |tx| Box::pin(async move { rapport::store::workspace::open(tx, "other", now).await }))
+        .await
+        .unwrap();
+    let mut tx = app.service.store.read(other).await.unwrap();
     assert!(rapport::store::entry::find(other, &mut tx, "n1").await.unwrap().is_none());
     assert!(rapport::store::account::find(other, &mut tx, "acme").await.unwrap().is_none());
     let request = rapport::index::Request::newest(rapport::index::query::parse("secret").unwrap(), 10);
@@ -113,7 +119,7 @@ async fn jobs_show_what_never_worked() {
     let (workspace, now) = (app.workspace, app.service.clock.now());
     app.service
         .store
-        .write(move |tx| {
+        .write(workspace, move |tx| {
             Box::pin(async move { rapport::store::job::enqueue(workspace, tx, "nonsense", "x", "{}", rapport::store::job::When::NOW, now).await })
         })
         .await

@@ -2,13 +2,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 use rapport::domain::WorkspaceId;
+use rapport::pipeline;
 use rapport::store::job::{self, LEASE, MAX_ATTEMPTS, When};
-use rapport::store::{Open, Store, StoreError, workspace};
+use rapport::store::{Open, Scope, Store, StoreError, workspace};
+
+use crate::app::config;
 
 async fn store() -> (tempfile::TempDir, Store, WorkspaceId) {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(Open::Write(directory.path().join("rapport.db"))).await.unwrap();
-    let workspace = store.write(|tx| Box::pin(async move { workspace::open(tx, "local", at(0)).await })).await.unwrap();
+    let store = Store::open(&pipeline::location(directory.path(), &config(directory.path()).await), Open::Write).await.unwrap();
+    let workspace = store.write(Scope::All, |tx| Box::pin(async move { workspace::open(tx, "local", at(0)).await })).await.unwrap();
     (directory, store, workspace)
 }
 
@@ -17,15 +20,15 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 async fn enqueue(store: &Store, workspace: WorkspaceId, key: &'static str, payload: &'static str, when: When, now: Timestamp) -> i64 {
-    store.write(move |tx| Box::pin(async move { job::enqueue(workspace, tx, "refresh", key, payload, when, now).await })).await.unwrap()
+    store.write(Scope::All, move |tx| Box::pin(async move { job::enqueue(workspace, tx, "refresh", key, payload, when, now).await })).await.unwrap()
 }
 
 async fn claim(store: &Store, now: Timestamp) -> Option<job::Claimed> {
-    store.write(move |tx| Box::pin(async move { job::claim(tx, now, now).await })).await.unwrap()
+    store.write(Scope::All, move |tx| Box::pin(async move { job::claim(tx, now, now).await })).await.unwrap()
 }
 
 async fn states(store: &Store, workspace: WorkspaceId) -> Vec<(String, i64)> {
-    let mut tx = store.read().await.unwrap();
+    let mut tx = store.read(workspace).await.unwrap();
     job::list(workspace, &mut tx, None, 0, 100).await.unwrap().into_iter().map(|j| (j.state, j.attempts)).collect()
 }
 
@@ -39,7 +42,7 @@ async fn waiting_jobs_of_one_key_are_one_and_wait_for_quiet_but_not_for_ever() {
         assert!(claim(&store, at(second)).await.is_none(), "not quiet yet");
     }
     let claimed = claim(&store, at(5)).await.expect("due at the latest after five seconds");
-    assert_eq!((claimed.job_id, claimed.payload.as_str(), claimed.attempts), (first, "2", 1));
+    assert_eq!((claimed.held.job_id, claimed.payload.as_str(), claimed.attempts), (first, "2", 1));
     assert_ne!(enqueue(&store, workspace, "acme", "3", when, at(5)).await, first, "what comes while it runs is done afterwards");
 }
 
@@ -62,13 +65,13 @@ async fn a_job_whose_worker_died_is_taken_over_and_one_that_kills_workers_ends()
 async fn one_callers_failure_undoes_its_own_work_only() {
     let (_directory, store, workspace) = store().await;
     let good = enqueue(&store, workspace, "good", "{}", When::NOW, at(0));
-    let bad = store.write::<(), _>(move |tx| {
+    let bad = store.write::<(), _>(workspace, move |tx| {
         Box::pin(async move {
             job::enqueue(workspace, tx, "refresh", "bad", "{}", When::NOW, at(0)).await?;
             Err(StoreError::Refused("changed my mind".to_owned()))
         })
     });
-    let panicking = store.write::<(), _>(move |tx| {
+    let panicking = store.write::<(), _>(workspace, move |tx| {
         Box::pin(async move {
             job::enqueue(workspace, tx, "refresh", "panicking", "{}", When::NOW, at(0)).await?;
             panic!("on purpose")
@@ -78,7 +81,7 @@ async fn one_callers_failure_undoes_its_own_work_only() {
     let (_, bad, panicking, _) = tokio::join!(good, bad, panicking, also_good);
     assert_eq!(bad.unwrap_err().to_string(), "changed my mind");
     assert!(matches!(panicking, Err(StoreError::Panicked)));
-    let mut tx = store.read().await.unwrap();
+    let mut tx = store.read(workspace).await.unwrap();
     let keys: Vec<String> = job::list(workspace, &mut tx, None, 0, 100).await.unwrap().into_iter().map(|j| j.key).collect();
     assert_eq!(keys, ["good", "also good"]);
 }

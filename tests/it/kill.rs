@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use rapport::config::Config;
 use rapport::domain::Clock;
 use rapport::pipeline::Service;
-use rapport::store::entry;
+use rapport::store::{Scope, entry};
 use serde_json::{Value, json};
 
+use crate::app::config;
 use crate::cli::Served;
 
 const WRITERS: u64 = 4;
@@ -55,13 +55,12 @@ async fn nothing_acknowledged_is_lost_or_doubled() {
         }
     }
 
-    let config = Config { index_memory: 16 * 1024 * 1024, program: env!("CARGO_BIN_EXE_rapport").into(), ..Config::default() };
-    let service = Service::open(directory.path(), config, Clock::System).await.unwrap();
+    let service = Service::open(directory.path(), config(directory.path()).await, Clock::system()).await.unwrap();
     let stop = tokio_util::sync::CancellationToken::new();
     let follower = service.index.follow(service.store.clone(), stop.clone()).unwrap();
     let last = *service.store.committed().borrow();
     assert_eq!(service.index.wait_for(last, Duration::from_secs(30)).await, last);
-    let mut tx = service.store.read().await.unwrap();
+    let mut tx = service.store.read(Scope::All).await.unwrap();
     let stored = entry::numbers(&mut tx).await.unwrap();
     let indexed = service.index.current().numbers().unwrap();
     assert_eq!(indexed, stored, "the index holds exactly what the store holds, each once");

@@ -9,6 +9,7 @@ mod broken;
 mod calendars;
 mod chats;
 mod cli;
+mod database;
 mod emails;
 mod events;
 mod hidden;

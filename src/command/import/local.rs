@@ -24,7 +24,7 @@ const DRAFTS: usize = 2_000;
 pub async fn local(service: &Service, workspace: WorkspaceId, mut intake: Intake, progress: &Progress) -> anyhow::Result<Totals> {
     let stop = CancellationToken::new();
     let follower = service.index.follow(service.store.clone(), stop.clone())?;
-    let mut tx = service.store.read().await?;
+    let mut tx = service.store.read(workspace).await?;
     let before = change::last(&mut tx).await?;
     drop(tx);
     if !intake.us.is_empty() {
@@ -49,7 +49,7 @@ pub async fn local(service: &Service, workspace: WorkspaceId, mut intake: Intake
             return Err(anyhow!("the search index stopped; `rapport reindex` builds it again"));
         }
     }
-    let mut tx = service.store.read().await?;
+    let mut tx = service.store.read(workspace).await?;
     totals.unmatched = unmatched::added_after(workspace, &mut tx, before).await?.unsigned_abs();
     drop(tx);
     stop.cancel();

@@ -13,7 +13,7 @@ use crate::domain::record::Kind;
 use crate::ingest::calendar::{self, Component};
 use crate::pipeline::triggers::Asked;
 use crate::pipeline::{Result as PipelineResult, Service, people};
-use crate::store::{Result, Tx, calendar as events, entry, record, workspace as workspaces};
+use crate::store::{Result, Scope, Tx, calendar as events, entry, record, workspace as workspaces};
 
 /// How far ahead the meetings of a series without end are made …
 const AHEAD: SignedDuration = SignedDuration::from_hours(24 * 120);
@@ -46,7 +46,7 @@ pub async fn calendar(
     while series.peek().is_some() {
         let some: Vec<_> = series.by_ref().take(BATCH).collect();
         let (now, config, account_id) = (service.clock.now(), service.config.clone(), account_id.clone());
-        let taken = service.store.write(move |tx| {
+        let taken = service.store.write(workspace, move |tx| {
             Box::pin(async move {
                 let mut taken = Vec::new();
                 let mut asked = Asked::default();
@@ -68,22 +68,19 @@ pub async fn calendar(
 /// When the store fails.
 pub async fn move_horizons(service: &Service) -> PipelineResult<bool> {
     let (now, config) = (service.clock.now(), service.config.clone());
-    let mut tx = service.store.read().await?;
+    let mut tx = service.store.read(Scope::All).await?;
     let due = events::ending_before(&mut tx, now + LOW, 50).await?;
     drop(tx);
     if due.is_empty() {
         return Ok(false);
     }
-    let write = service.store.write(move |tx| {
-        Box::pin(async move {
-            let mut asked = Asked::default();
-            for (workspace, uid) in &due {
-                bring_in_line(*workspace, tx, uid, &mut asked, &config, now).await?;
-            }
-            Ok(())
-        })
-    });
-    write.await?;
+    for (workspace, uid) in due {
+        let config = config.clone();
+        let write = service.store.write(workspace, move |tx| {
+            Box::pin(async move { bring_in_line(workspace, tx, &uid, &mut Asked::default(), &config, now).await.map(drop) })
+        });
+        write.await?;
+    }
     Ok(true)
 }
 

@@ -27,7 +27,7 @@ pub async fn discover(service: &Service, workspace: WorkspaceId, addresses: Vec<
     let by_domain: Vec<(String, Address)> = by_domain.into_iter().collect();
     for some in by_domain.chunks(BATCH) {
         let (now, config, some) = (service.clock.now(), service.config.clone(), some.to_vec());
-        let made = service.store.write(move |tx| {
+        let made = service.store.write(workspace, move |tx| {
             Box::pin(async move {
                 let addresses: Vec<&Address> = some.iter().map(|(_, address)| address).collect();
                 let mut parties = party::known(workspace, tx, &addresses).await?;

@@ -29,7 +29,7 @@ pub async fn drafts(service: &Service, workspace: WorkspaceId, drafts: Vec<Draft
     while rest.peek().is_some() {
         let some: Vec<Draft> = rest.by_ref().take(BATCH).collect();
         let (now, config) = (service.clock.now(), service.config.clone());
-        let taken = service.store.write(move |tx| {
+        let taken = service.store.write(workspace, move |tx| {
             Box::pin(async move {
                 let mut taken = Vec::with_capacity(some.len());
                 let mut asked = Asked::default();

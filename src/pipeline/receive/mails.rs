@@ -47,7 +47,7 @@ struct Parsed {
 pub async fn mails(service: &Service, workspace: WorkspaceId, raws: Vec<RawMail>, owning: &Owning) -> PipelineResult<Vec<Outcome>> {
     let now = service.clock.now();
     let (hashes, raws) = blocking(move || (raws.iter().map(|raw| raw_hash(&raw.bytes)).collect::<Vec<_>>(), raws)).await?;
-    let mut tx = service.store.read().await?;
+    let mut tx = service.store.read(workspace).await?;
     let known = mail::numbers_by_hash(workspace, &mut tx, &hashes).await?;
     drop(tx);
     let items = blocking(move || {
@@ -69,7 +69,7 @@ pub async fn mails(service: &Service, workspace: WorkspaceId, raws: Vec<RawMail>
         return Ok(items.into_iter().map(|item| if let Item::Refused(reason) = item { mail_rejected(reason) } else { mail_unchanged() }).collect());
     }
     let (config, owning) = (service.config.clone(), owning.clone());
-    let outcomes = service.store.write(move |tx| {
+    let outcomes = service.store.write(workspace, move |tx| {
         Box::pin(async move {
             let mut batch = Batch::open(workspace, tx, &items, &owning, &config, now).await?;
             let mut outcomes = Vec::with_capacity(items.len());

@@ -24,7 +24,7 @@ use crate::store::{Result, Tx, account, entry, party, record, workspace as works
 /// When the store fails; then nothing was taken.
 pub async fn records(service: &Service, workspace: WorkspaceId, items: Vec<std::result::Result<Version, Rejection>>) -> PipelineResult<Vec<Outcome>> {
     let (now, config) = (service.clock.now(), service.config.clone());
-    let outcomes = service.store.write(move |tx| {
+    let outcomes = service.store.write(workspace, move |tx| {
         Box::pin(async move {
             let mut outcomes = Vec::with_capacity(items.len());
             let mut asked = Asked::default();
@@ -43,7 +43,7 @@ pub async fn records(service: &Service, workspace: WorkspaceId, items: Vec<std::
 /// Adds domains to the workspace's own.
 pub async fn add_us_domains(service: &Service, workspace: WorkspaceId, domains: Vec<String>) -> PipelineResult<Outcome> {
     let (now, config) = (service.clock.now(), service.config.clone());
-    let outcome = service.store.write(move |tx| {
+    let outcome = service.store.write(workspace, move |tx| {
         Box::pin(async move {
             let stored: Option<Workspace> = record::get(workspace, tx, Kind::Workspace, "").await?;
             let mut wanted = stored.unwrap_or(Workspace { us_domains: Vec::new(), timezone: None });

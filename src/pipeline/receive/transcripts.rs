@@ -38,7 +38,7 @@ pub struct Held {
 /// When the store fails; then nothing was taken.
 pub async fn transcripts(service: &Service, workspace: WorkspaceId, items: Vec<(Transcript, Held)>) -> PipelineResult<Vec<Outcome>> {
     let (now, config) = (service.clock.now(), service.config.clone());
-    let outcomes = service.store.write(move |tx| {
+    let outcomes = service.store.write(workspace, move |tx| {
         Box::pin(async move {
             let mut outcomes = Vec::with_capacity(items.len());
             let mut asked = Asked::default();
@@ -59,7 +59,7 @@ pub async fn transcripts(service: &Service, workspace: WorkspaceId, items: Vec<(
 /// # Errors
 /// When it is not there.
 pub async fn check_entry(service: &Service, workspace: WorkspaceId, id: &str) -> PipelineResult<()> {
-    let mut tx = service.store.read().await?;
+    let mut tx = service.store.read(workspace).await?;
     match entry::number(workspace, &mut tx, id).await? {
         Some(_) => Ok(()),
         None => Err(PipelineError::NotFound(format!("entry {id:?}"))),
