@@ -81,7 +81,7 @@ async fn measure(data: &Path, paths: &[PathBuf], us: Vec<String>, config: Config
     client.get(format!("{}/readyz", served.base)).send().await?.error_for_status()?;
     row("restart to ready", "", format!("{:.0} ms", millis(started.elapsed())));
 
-    let bodies = bodies(&served.service).await?;
+    let bodies = bodies(&served.service, served.workspace).await?;
     let queries = queries(&bodies);
     row("searches over", "", format!("{} entries", number(bodies.len() as u64)));
     for (kind, queries) in &queries {
@@ -109,9 +109,9 @@ async fn measure(data: &Path, paths: &[PathBuf], us: Vec<String>, config: Config
     row("acknowledged to searchable", &format!("{} writes", number(written)), spread(fresh));
 
     let started = Instant::now();
-    let entries = served.service.index.rebuild().await?;
+    let entries = served.service.index.rebuild(served.workspace).await?;
     row("reindex", &format!("{} entries", number(entries)), format!("{:.1} s", started.elapsed().as_secs_f64()));
-    row("on disk", "database, index", format!("{} MB, {} MB", size(&data.join("rapport.db"))?, size(&data.join("index-v2"))?));
+    row("on disk", "database, index", format!("{} MB, {} MB", size(&data.join("rapport.db"))?, size(&rapport::index::write::home(data))?));
     served.stop().await
 }
 
@@ -141,6 +141,7 @@ fn size(path: &Path) -> anyhow::Result<u64> {
 
 struct Served {
     base: String,
+    workspace: WorkspaceId,
     service: Service,
     stop: CancellationToken,
     task: JoinHandle<std::io::Result<()>>,
@@ -154,7 +155,7 @@ impl Served {
         let stop = CancellationToken::new();
         let metrics = PrometheusBuilder::new().build_recorder().handle();
         let task = tokio::spawn(rapport::serve::run(listener, service.clone(), workspace, metrics, stop.clone()));
-        Ok(Served { base, service, stop, task })
+        Ok(Served { base, workspace, service, stop, task })
     }
 
     async fn stop(self) -> anyhow::Result<()> {
@@ -164,14 +165,14 @@ impl Served {
 }
 
 /// All texts in lower case.
-async fn bodies(service: &Service) -> anyhow::Result<Vec<String>> {
-    let mut tx = service.store.read(Scope::All).await?;
+async fn bodies(service: &Service, workspace: WorkspaceId) -> anyhow::Result<Vec<String>> {
+    let mut tx = service.store.read(workspace).await?;
     let (mut bodies, mut after) = (Vec::new(), 0);
     loop {
-        let page = entry::after_number(&mut tx, after, 1_000).await?;
-        let Some((_, last)) = page.last() else { return Ok(bodies) };
+        let page = entry::after_number(workspace, &mut tx, after, 1_000).await?;
+        let Some(last) = page.last() else { return Ok(bodies) };
         after = last.number;
-        bodies.extend(page.into_iter().map(|(_, stored)| stored.entry.body.to_lowercase()));
+        bodies.extend(page.into_iter().map(|stored| stored.entry.body.to_lowercase()));
     }
 }
 

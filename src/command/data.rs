@@ -55,7 +55,7 @@ impl Place {
     pub async fn open_to_read(&self, config: Config) -> anyhow::Result<(Service, WorkspaceId, Option<Lock>)> {
         let data = self.directory()?;
         if !pipeline::holds_data(&data, &config) {
-            return Err(anyhow!(pipeline::nothing_yet(&data)));
+            return Err(anyhow!(pipeline::nothing_yet(&self.workspace, &data)));
         }
         let (service, lock) = match access(&data)? {
             Access::Mine(lock) => {
@@ -67,7 +67,7 @@ impl Place {
         };
         let mut tx = service.store.read(Scope::All).await?;
         let workspace = workspace::find(&mut tx, &self.workspace).await?;
-        let workspace = workspace.ok_or_else(|| anyhow!("there is no workspace {:?} in {}", self.workspace, data.display()))?;
+        let workspace = workspace.ok_or_else(|| anyhow!(pipeline::nothing_yet(&self.workspace, &data)))?;
         drop(tx);
         Ok((service, workspace, lock))
     }

@@ -18,6 +18,7 @@ mod serve;
 mod show;
 mod summarize;
 mod unmatched;
+mod verify;
 mod words;
 
 use std::path::PathBuf;
@@ -59,6 +60,8 @@ enum Command {
     Unmatched(unmatched::Options),
     /// Build the search index again from the store
     Reindex(reindex::Options),
+    /// Check the store, and the search index against it
+    Verify(verify::Options),
     /// Show what waits, runs, or never worked
     Jobs(jobs::Options),
     /// Measure quality against labelled sets
@@ -144,6 +147,7 @@ async fn dispatch(command: Command, config: Config) -> Outcome {
         Command::Summarize(options) => summarize::run(options, config).await,
         Command::Unmatched(options) => unmatched::run(options, config).await,
         Command::Reindex(options) => reindex::run(options, config).await,
+        Command::Verify(options) => verify::run(options, config).await,
         Command::Jobs(options) => jobs::run(options, config).await,
         Command::Eval(options) => eval::run(options),
         Command::Learn(options) => learn::run(options),

@@ -26,10 +26,10 @@ pub async fn run(options: Options, config: Config) -> Outcome {
     let started = std::time::Instant::now();
     let entries = match access(&data)? {
         Access::Mine(_lock) => {
-            let (service, _) = options.place.open_service(&data, config).await?;
+            let (service, workspace) = options.place.open_service(&data, config).await?;
             let stop = CancellationToken::new();
             let follower = service.index.follow(service.store.clone(), stop.clone())?;
-            let entries = service.index.rebuild().await?;
+            let entries = service.index.rebuild(workspace).await?;
             stop.cancel();
             tokio::task::spawn_blocking(move || follower.join()).await?.ok();
             entries

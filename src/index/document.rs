@@ -1,14 +1,15 @@
 //! An entry as the index sees it.
 
+use sha2::{Digest, Sha256};
+
+use crate::domain::Address;
 use crate::domain::entry::{Entry, name_key};
 use crate::domain::span::{Span, SpanKind, slices};
-use crate::domain::{Address, WorkspaceId};
 
 /// The words and filters of one entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
     pub number: u64,
-    pub workspace: WorkspaceId,
     pub account: u64,
     pub occurred_at: jiff::Timestamp,
     pub r#type: &'static str,
@@ -29,10 +30,9 @@ pub struct Document {
 const MAX_TEXT: usize = 1024 * 1024;
 
 impl Document {
-    pub fn of(workspace: WorkspaceId, number: i64, account: i64, entry: &Entry, spans: &[Span], attachments: &[(usize, String)]) -> Document {
+    pub fn of(number: i64, account: i64, entry: &Entry, spans: &[Span], attachments: &[(usize, String)]) -> Document {
         let mut document = Document {
             number: number.unsigned_abs(),
-            workspace,
             account: account.unsigned_abs(),
             occurred_at: entry.occurred_at,
             r#type: entry.r#type.as_str(),
@@ -77,6 +77,21 @@ impl Document {
         document.people_keys.sort();
         document.people_keys.dedup();
         document
+    }
+
+    /// A hash of all of it: an index that holds the same number with another hash is out of step with the store.
+    pub fn hash(&self) -> u64 {
+        let mut hash = Sha256::new();
+        hash.update(self.number.to_le_bytes());
+        hash.update(self.account.to_le_bytes());
+        hash.update(self.occurred_at.as_microsecond().to_le_bytes());
+        let people = self.people_keys.iter().map(String::as_str);
+        for text in [self.r#type, &self.subject, &self.new, &self.other, &self.people, &self.files].into_iter().chain(people) {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        }
+        let bytes = hash.finalize();
+        u64::from_le_bytes(bytes[..8].try_into().expect("a SHA-256 has 32 bytes"))
     }
 
     fn person(&mut self, name: Option<&str>, email: Option<&str>) {

@@ -6,6 +6,7 @@
 //!                           entries from the store ──passage──▶ hits ◀─┘
 //! ```
 
+pub mod check;
 pub mod document;
 pub mod passage;
 pub mod query;
@@ -27,6 +28,8 @@ pub enum IndexError {
     Engine(#[from] tantivy::TantivyError),
     #[error("search index directory: {0}")]
     Directory(#[from] std::io::Error),
+    #[error("the search index is being built again ({0}); it is ready in a moment")]
+    Building(String),
 }
 
 pub type Result<T> = std::result::Result<T, IndexError>;

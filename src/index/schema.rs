@@ -4,13 +4,13 @@ use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, STRING, Schema, T
 use tantivy::{IndexSettings, Order};
 
 /// Part of the directory's name, so that an index of another version is never opened.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 pub(super) const WORDS: &str = "words";
 
 /// ```text
 /// number     the entry's number: what a search returns, what a deletion names
-/// workspace  a filter on every search
+/// hash       of the document: by it an index is compared with the store
 /// account    number of the account, 0 for nobody's
 /// akey       account << 32 | seconds before the end of time: the sort order, newest first within an account
 /// at         microseconds: date filter and order
@@ -20,7 +20,7 @@ pub(super) const WORDS: &str = "words";
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields {
     pub number: Field,
-    pub workspace: Field,
+    pub hash: Field,
     pub account: Field,
     pub akey: Field,
     pub at: Field,
@@ -53,7 +53,7 @@ pub(super) fn build() -> (Schema, Fields) {
     let name = || STRING | FAST;
     let fields = Fields {
         number: schema.add_u64_field("number", FAST | INDEXED),
-        workspace: schema.add_u64_field("workspace", INDEXED),
+        hash: schema.add_u64_field("hash", FAST),
         account: schema.add_u64_field("account", FAST | INDEXED),
         akey: schema.add_u64_field("akey", FAST),
         at: schema.add_i64_field("at", FAST),

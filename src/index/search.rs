@@ -16,7 +16,6 @@ use super::collect::{Collect, Collected};
 use super::query::Query;
 use super::schema::{self, Fields};
 use super::{Result, write};
-use crate::domain::WorkspaceId;
 use crate::domain::entry::EntryType;
 
 words! {
@@ -140,9 +139,10 @@ impl Index {
         self.fields
     }
 
-    /// The sequence number that the last commit covers; none when nothing was committed.
-    pub fn sequence(&self) -> Result<Option<i64>> {
-        write::committed_sequence(&self.engine)
+    /// The sequence number that the last commit covers, and the database it was made from; none when nothing was
+    /// committed.
+    pub fn committed(&self) -> Result<Option<(i64, String)>> {
+        write::committed(&self.engine)
     }
 
     /// Shows the last commit to searches that start from now on.
@@ -160,23 +160,24 @@ impl Index {
         self.len() == 0
     }
 
-    /// The numbers of all entries in the index, sorted, to compare with the store.
-    pub fn numbers(&self) -> Result<Vec<i64>> {
-        let mut numbers = Vec::new();
+    /// The numbers of all entries in the index with the hashes of their documents, sorted, to compare with the store.
+    pub fn hashes(&self) -> Result<Vec<(i64, u64)>> {
+        let mut hashes = Vec::new();
         for reader in self.reader.searcher().segment_readers() {
-            let column = reader.fast_fields().u64("number")?;
-            numbers.extend(reader.doc_ids_alive().filter_map(|doc| column.first(doc)).filter_map(|n| i64::try_from(n).ok()));
+            let (number, hash) = (reader.fast_fields().u64("number")?, reader.fast_fields().u64("hash")?);
+            let pairs = reader.doc_ids_alive().filter_map(|doc| Some((i64::try_from(number.first(doc)?).ok()?, hash.first(doc)?)));
+            hashes.extend(pairs);
         }
-        numbers.sort_unstable();
-        Ok(numbers)
+        hashes.sort_unstable();
+        Ok(hashes)
     }
 
-    /// Searches one workspace. Blocks: call it off the async threads.
+    /// Searches. Blocks: call it off the async threads.
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub fn search(&self, workspace: WorkspaceId, request: &Request) -> Result<Results> {
-        let query = self.scoped(workspace, request);
+    pub fn search(&self, request: &Request) -> Result<Results> {
+        let query = self.scoped(request);
         let collect = Collect {
             order: request.order,
             limit: request.limit + 1,
@@ -189,11 +190,11 @@ impl Index {
         Ok(results(collected, request.limit))
     }
 
-    /// The query inside its scope. The workspace cannot be left out.
-    fn scoped(&self, workspace: WorkspaceId, request: &Request) -> BooleanQuery {
+    /// The query inside its scope.
+    fn scoped(&self, request: &Request) -> BooleanQuery {
         let f = &self.fields;
         let number = |field, value: i64| Term::from_field_u64(field, value.unsigned_abs());
-        let mut clauses = vec![filter(term(number(f.workspace, workspace.0)))];
+        let mut clauses = Vec::new();
         if let Some(account) = request.account {
             clauses.push(filter(term(number(f.account, account))));
         }
@@ -205,7 +206,7 @@ impl Index {
             let people = people.iter().map(|p| Term::from_field_text(f.person, p));
             clauses.push(filter(Box::new(TermSetQuery::new(people))));
         }
-        if request.query != Query::All {
+        if request.query != Query::All || clauses.is_empty() {
             clauses.push((Occur::Must, self.engine_query(&request.query)));
         }
         BooleanQuery::new(clauses)
@@ -294,8 +295,6 @@ mod tests {
     use crate::index::query::parse;
     use crate::index::write::{Change, Writer};
 
-    const WORKSPACE: WorkspaceId = WorkspaceId(1);
-
     fn document(number: i64, day: i64, kind: EntryType, subject: &str, new: &str, quoted: &str) -> Document {
         let mut entry = Entry::new(format!("e{number}"), kind, Timestamp::from_second(1_750_000_000 + day * 86_400).unwrap());
         entry.subject = Some(subject.to_owned());
@@ -307,13 +306,13 @@ mod tests {
             email: Some(format!("p{}@acme.example", number % 3)),
         });
         let spans = [Span::new(SpanKind::New, 0, middle), Span::new(SpanKind::Quoted, middle, end)];
-        Document::of(WORKSPACE, number, 1 + number % 2, &entry, &spans, &[])
+        Document::of(number, 1 + number % 2, &entry, &spans, &[])
     }
 
     fn index(documents: Vec<Document>) -> (tempfile::TempDir, Index) {
         let directory = tempfile::tempdir().unwrap();
         let index = Index::create(&directory.path().join("index")).unwrap();
-        let mut writer = Writer::new(&index, 15_000_000).unwrap();
+        let mut writer = Writer::new(&index, "store", 15_000_000).unwrap();
         writer.apply(documents.into_iter().map(|d| Change::Add(Box::new(d))).collect()).unwrap();
         writer.commit(7).unwrap();
         writer.finish().unwrap();
@@ -322,7 +321,7 @@ mod tests {
     }
 
     fn numbers(index: &Index, text: &str) -> Vec<i64> {
-        let results = index.search(WORKSPACE, &Request::newest(parse(text).unwrap(), 50)).unwrap();
+        let results = index.search(&Request::newest(parse(text).unwrap(), 50)).unwrap();
         assert_eq!(results.total as usize, results.found.len());
         results.found.iter().map(|f| f.number).collect()
     }
@@ -350,10 +349,9 @@ mod tests {
             assert_eq!(numbers(&index, text), found, "{text}");
         }
         let relevance = Request { order: Order::Relevance, ..Request::newest(parse("scanner").unwrap(), 10) };
-        let ranked: Vec<_> = index.search(WORKSPACE, &relevance).unwrap().found.iter().map(|f| f.number).collect();
+        let ranked: Vec<_> = index.search(&relevance).unwrap().found.iter().map(|f| f.number).collect();
         assert_eq!(ranked, [1, 2], "the subject outweighs a quotation");
-        assert_eq!(index.search(WorkspaceId(2), &Request::newest(Query::All, 10)).unwrap().total, 0, "another workspace sees nothing");
-        assert_eq!(index.sequence().unwrap(), Some(7));
+        assert_eq!(index.committed().unwrap(), Some((7, "store".to_owned())));
     }
 
     #[test]
@@ -364,7 +362,7 @@ mod tests {
             let mut request = Request { order, facets: true, ..Request::newest(parse("depot").unwrap(), 10) };
             let mut seen = Vec::new();
             loop {
-                let page = index.search(WORKSPACE, &request).unwrap();
+                let page = index.search(&request).unwrap();
                 assert_eq!(page.total, 57);
                 for counts in [page.types.values().sum::<u64>(), page.accounts.values().sum(), page.months.values().sum(), page.people.values().sum()]
                 {
@@ -387,7 +385,7 @@ mod tests {
             to: Some(Timestamp::from_second(1_750_000_000 + 10 * 86_400).unwrap()),
             ..Request::newest(Query::All, 50)
         };
-        let found = index.search(WORKSPACE, &filtered).unwrap();
+        let found = index.search(&filtered).unwrap();
         let expected = (1..=57).filter(|n| n % 2 == 0 && EntryType::ALL[(n % 5) as usize] == EntryType::Call && n % 3 == 1 && n / 4 < 10).count();
         assert_eq!(found.total as usize, expected);
     }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::tokenizer::TextAnalyzer;
 use tantivy::{IndexWriter, TantivyDocument, Term};
@@ -13,6 +14,7 @@ use super::document::Document;
 use super::schema::{self, Fields, VERSION, WORDS};
 use super::tokenizer::WordTokenizer;
 use super::{Index, Result};
+use crate::domain::WorkspaceId;
 
 /// One change to the index.
 #[derive(Debug, Clone)]
@@ -25,25 +27,54 @@ pub enum Change {
 }
 
 /// What a commit says about itself.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Payload {
     sequence: i64,
+    /// The database that it was made from.
+    store: String,
+    /// Of the two above, as nothing else guards the file they stand in.
+    sum: String,
+}
+
+impl Payload {
+    fn new(sequence: i64, store: &str) -> Payload {
+        let sum = Sha256::digest(format!("{sequence} {store}"))[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        Payload { sequence, store: store.to_owned(), sum }
+    }
 }
 
 /// The one writer of an index.
 pub struct Writer {
     writer: IndexWriter,
     fields: Fields,
+    /// The database that it follows.
+    store: String,
 }
 
-/// The index directory inside a data directory.
-pub fn directory(data: &Path) -> PathBuf {
+/// Where the indexes of a data directory are; each workspace has one of its own, so that nothing of one shows in another,
+/// not even in scores.
+pub fn home(data: &Path) -> PathBuf {
     data.join(format!("index-v{VERSION}"))
 }
 
+/// The index of a workspace.
+pub fn directory(data: &Path, workspace: WorkspaceId) -> PathBuf {
+    home(data).join(workspace.0.to_string())
+}
+
 /// Where a new index grows before it takes the place of the old one.
-pub fn building(data: &Path) -> PathBuf {
-    data.join(format!("index-v{VERSION}.building"))
+pub fn building(data: &Path, workspace: WorkspaceId) -> PathBuf {
+    home(data).join(format!("{}.building", workspace.0))
+}
+
+/// The workspaces that have an index.
+pub fn workspaces(data: &Path) -> Result<Vec<WorkspaceId>> {
+    let mut found = Vec::new();
+    for file in fs::read_dir(home(data))? {
+        found.extend(file?.file_name().to_str().and_then(|name| name.parse().ok()).map(WorkspaceId));
+    }
+    found.sort_unstable();
+    Ok(found)
 }
 
 pub(super) fn open(path: &Path) -> Result<tantivy::Index> {
@@ -64,19 +95,22 @@ pub(super) fn create(path: &Path) -> Result<tantivy::Index> {
     Ok(index)
 }
 
-/// The sequence number that the last commit of an index covers; none before the first.
-pub(super) fn committed_sequence(index: &tantivy::Index) -> Result<Option<i64>> {
-    let payload = index.load_metas()?.payload;
-    Ok(payload.and_then(|json| serde_json::from_str::<Payload>(&json).ok()).map(|p| p.sequence))
+/// What the last commit of an index says: the sequence number it covers and the database it was made from; none before
+/// the first commit, or when it was damaged.
+pub(super) fn committed(index: &tantivy::Index) -> Result<Option<(i64, String)>> {
+    let payload = index.load_metas()?.payload.and_then(|json| serde_json::from_str::<Payload>(&json).ok());
+    Ok(payload.filter(|p| *p == Payload::new(p.sequence, &p.store)).map(|p| (p.sequence, p.store)))
 }
 
-/// Removes indexes of other versions and unfinished ones: they can all be made again.
-pub fn remove_leftovers(data: &Path) -> Result<()> {
-    let keep = directory(data);
-    for file in fs::read_dir(data)? {
+/// Makes the home of the indexes, and removes those of other versions and unfinished ones: they can all be made again.
+pub fn tidy(data: &Path) -> Result<()> {
+    fs::create_dir_all(home(data))?;
+    let others = fs::read_dir(data)?.chain(fs::read_dir(home(data))?);
+    for file in others {
         let path = file?.path();
-        let is_index = path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with("index-v"));
-        if is_index && path != keep {
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        let other_version = name.starts_with("index-v") && path != home(data);
+        if other_version || name.ends_with(".building") || name.ends_with(".old") {
             fs::remove_dir_all(&path)?;
         }
     }
@@ -84,16 +118,16 @@ pub fn remove_leftovers(data: &Path) -> Result<()> {
 }
 
 /// Puts a finished index in the place of the old one.
-pub fn put_in_place(data: &Path) -> Result<()> {
-    let place = directory(data);
+pub fn put_in_place(data: &Path, workspace: WorkspaceId) -> Result<()> {
+    let place = directory(data, workspace);
     if place.exists() {
         // Readers of the old one keep its files mapped until they reopen.
-        let old = data.join(format!("index-v{VERSION}.old"));
+        let old = home(data).join(format!("{}.old", workspace.0));
         fs::rename(&place, &old)?;
-        fs::rename(building(data), &place)?;
+        fs::rename(building(data, workspace), &place)?;
         fs::remove_dir_all(&old)?;
     } else {
-        fs::rename(building(data), &place)?;
+        fs::rename(building(data, workspace), &place)?;
     }
     Ok(())
 }
@@ -103,7 +137,7 @@ impl Writer {
     ///
     /// # Errors
     /// When another writer holds the directory, or it cannot be written.
-    pub fn new(index: &Index, memory: usize) -> Result<Writer> {
+    pub fn new(index: &Index, store: &str, memory: usize) -> Result<Writer> {
         let options = IndexWriterOptions::builder().num_worker_threads(1).memory_budget_per_thread(memory).num_merge_threads(1).build();
         let writer = index.engine().writer_with_options(options)?;
         let mut merges = LogMergePolicy::default();
@@ -111,7 +145,7 @@ impl Writer {
         // The default never merges for deletions alone, and deleted words would stay on disk.
         merges.set_del_docs_ratio_before_merge(0.2);
         writer.set_merge_policy(Box::new(merges));
-        Ok(Writer { writer, fields: index.fields() })
+        Ok(Writer { writer, fields: index.fields(), store: store.to_owned() })
     }
 
     /// Takes changes in order; they show after the next commit.
@@ -132,9 +166,24 @@ impl Writer {
     /// Makes what was applied durable and notes the sequence number it covers.
     pub fn commit(&mut self, sequence: i64) -> Result<()> {
         let mut prepared = self.writer.prepare_commit()?;
-        let payload = serde_json::to_string(&Payload { sequence }).expect("a number is valid JSON");
+        let payload = serde_json::to_string(&Payload::new(sequence, &self.store)).expect("a number is valid JSON");
         prepared.set_payload(&payload);
         prepared.commit()?;
+        Ok(())
+    }
+
+    /// Rewrites every file that still holds words of deleted entries, and removes the old ones.
+    pub fn purge(&mut self, index: &Index) -> Result<()> {
+        let metas = index.engine().searchable_segment_metas()?;
+        let touched: Vec<_> = metas.iter().filter(|meta| meta.has_deletes()).map(tantivy::SegmentMeta::id).collect();
+        for id in touched {
+            // A merge that was under way may have taken the segment along: then its words are gone already.
+            if index.engine().searchable_segment_ids()?.contains(&id) {
+                self.writer.merge(&[id]).wait()?;
+            }
+        }
+        index.reload()?;
+        self.writer.garbage_collect_files().wait()?;
         Ok(())
     }
 
@@ -153,7 +202,7 @@ impl Writer {
         let seconds = u32::try_from(document.occurred_at.as_second().max(0)).unwrap_or(u32::MAX);
         let mut doc = TantivyDocument::new();
         doc.add_u64(f.number, document.number);
-        doc.add_u64(f.workspace, document.workspace.0.unsigned_abs());
+        doc.add_u64(f.hash, document.hash());
         doc.add_u64(f.account, document.account);
         doc.add_u64(f.akey, document.account << 32 | u64::from(u32::MAX - seconds));
         doc.add_i64(f.at, document.occurred_at.as_microsecond());

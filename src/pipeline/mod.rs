@@ -16,6 +16,7 @@ pub mod repeat;
 pub mod search;
 pub mod triggers;
 pub mod unmatched;
+pub mod verify;
 pub mod work;
 
 use std::path::{Path, PathBuf};
@@ -80,8 +81,8 @@ pub fn holds_data(data: &Path, config: &Config) -> bool {
 }
 
 /// What to say when there is not.
-pub fn nothing_yet(data: &Path) -> String {
-    format!("{} holds no data yet; `rapport import PATH` or `rapport demo` puts some in", data.display())
+pub fn nothing_yet(workspace: &str, data: &Path) -> String {
+    format!("{} holds no data yet of workspace {workspace:?}; `rapport import PATH` or `rapport demo` puts some in", data.display())
 }
 
 impl Service {
@@ -109,12 +110,14 @@ impl Service {
         let mut tx = self.store.read(Scope::All).await?;
         let last = crate::store::change::last(&mut tx).await?;
         drop(tx);
-        if *self.index.indexed().borrow() >= last {
+        if self.index.is_current(last) {
             return Ok(());
         }
         let stop = CancellationToken::new();
         let follower = self.index.follow(self.store.clone(), stop.clone()).map_err(IndexError::from)?;
-        while self.index.wait_for(last, Duration::from_secs(1)).await < last && !follower.is_finished() {}
+        while !self.index.is_current(last) && !follower.is_finished() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         stop.cancel();
         blocking(move || follower.join()).await?.map_err(|_| PipelineError::Stopped("the index writer".to_owned()))
     }
@@ -125,7 +128,10 @@ impl Service {
     /// When nothing is there yet.
     pub async fn open_to_read(data: &Path, config: Config, clock: Clock) -> Result<Service> {
         if !holds_data(data, &config) {
-            return Err(PipelineError::Refused(nothing_yet(data)));
+            return Err(PipelineError::Refused(format!(
+                "{} holds no data yet; `rapport import PATH` or `rapport demo` puts some in",
+                data.display()
+            )));
         }
         let store = Store::open(&location(data, &config), Open::Read).await?;
         let clock = store.clock(clock);

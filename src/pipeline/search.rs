@@ -99,10 +99,10 @@ pub async fn search(service: &Service, workspace: WorkspaceId, request: Request)
 
 /// The numbers of matching entries only.
 pub async fn find(service: &Service, workspace: WorkspaceId, request: Request) -> Result<(Request, Results)> {
-    let index = service.index.current();
+    let Some(index) = service.index.of(workspace)? else { return Ok((request, Results::default())) };
     blocking(move || {
         let started = std::time::Instant::now();
-        let results = index.search(workspace, &request);
+        let results = index.search(&request);
         metrics::histogram!("rapport_search_seconds").record(started.elapsed().as_secs_f64());
         results.map(|results| (request, results))
     })

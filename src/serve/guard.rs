@@ -39,9 +39,10 @@ fn is_local(host: &str) -> bool {
     name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Gives a request up after a while; events are meant to last.
+/// Gives a request up after a while.
 pub async fn timeout(request: Request, next: Next) -> Response {
-    if request.uri().path() == "/v1/events" {
+    // Events are meant to last; a look at everything takes as long as it takes.
+    if matches!(request.uri().path(), "/v1/events" | "/v1/verify" | "/v1/reindex") {
         return next.run(request).await;
     }
     match tokio::time::timeout(TIMEOUT, next.run(request)).await {

@@ -30,6 +30,8 @@ pub struct Readiness {
     sequence: i64,
     /// The last change that searches see.
     indexed: i64,
+    /// Search indexes that are built again at the moment.
+    rebuilding: usize,
 }
 
 /// The index may be this many changes behind and the server still counts as ready.
@@ -41,9 +43,10 @@ pub async fn ready(State(app): State<App>) -> Result<Response, Problem> {
     let mut tx = app.service.store.read(Scope::All).await?;
     let sequence = change::last(&mut tx).await?;
     let indexed = *app.service.index.indexed().borrow();
-    let ready = sequence - indexed <= MAX_LAG && !app.stop.is_cancelled();
+    let rebuilding = app.service.index.building().len();
+    let ready = sequence - indexed <= MAX_LAG && rebuilding == 0 && !app.stop.is_cancelled();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Ok((status, Json(Readiness { ready, sequence, indexed })).into_response())
+    Ok((status, Json(Readiness { ready, sequence, indexed, rebuilding })).into_response())
 }
 
 /// Figures for Prometheus.
@@ -58,6 +61,6 @@ pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
         metrics::gauge!("rapport_jobs", "state" => state).set(count as f64);
     }
     metrics::gauge!("rapport_index_lag_changes").set((sequence - *app.service.index.indexed().borrow()) as f64);
-    metrics::gauge!("rapport_index_entries").set(app.service.index.current().len() as f64);
+    metrics::gauge!("rapport_index_entries").set(app.service.index.len() as f64);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.render()).into_response())
 }

@@ -22,6 +22,7 @@ mod summaries;
 mod threads;
 mod timeline;
 mod transcripts;
+mod verify;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -44,7 +45,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::domain::WorkspaceId;
 use crate::ingest::email::MAX_MAIL;
-use crate::pipeline::{Service, work};
+use crate::pipeline::{Service, follow, work};
 use problem::Problem;
 
 /// A request takes at most this long; events stream without end.
@@ -112,6 +113,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(events::get))
         .routes(routes!(jobs::get))
         .routes(routes!(reindex::post))
+        .routes(routes!(verify::post))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
@@ -159,6 +161,7 @@ pub async fn run(
     let stop_work = CancellationToken::new();
     let indexer = service.index.follow(service.store.clone(), stop_work.clone())?;
     let workers: Vec<_> = (0..service.config.workers).map(|_| tokio::spawn(work::run(service.clone(), stop_work.clone()))).collect();
+    let scrub = tokio::spawn(follow::scrub(service.index.clone(), stop_work.clone()));
     let ahead = tokio::spawn(work::keep_ahead(service.clone(), stop_work.clone()));
     let app = App { service: service.clone(), workspace, metrics, stop: stop.clone() };
     let server = axum::serve(listener, router(app)).with_graceful_shutdown(stop.clone().cancelled_owned()).into_future();
@@ -172,7 +175,7 @@ pub async fn run(
         server.abort();
     }
     stop_work.cancel();
-    for worker in workers.into_iter().chain([ahead]) {
+    for worker in workers.into_iter().chain([ahead, scrub]) {
         let _ = tokio::time::timeout(GRACE, worker).await;
     }
     service.store.close().await;

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::index::IndexError;
 use crate::index::query::QueryError;
 use crate::pipeline::PipelineError;
 use crate::store::StoreError;
@@ -106,9 +107,21 @@ impl From<PipelineError> for Problem {
             PipelineError::Refused(why) => Problem::new(StatusCode::CONFLICT, "refused", "Not possible now", why),
             PipelineError::Store(StoreError::Busy) => Problem::overloaded("too many writes are waiting"),
             PipelineError::Store(StoreError::Closed) => Problem::overloaded("the server is stopping"),
-            PipelineError::Store(StoreError::DiskFull) => {
-                let detail = "the disk of the data directory is full; nothing was stored, and writing works again once there is space";
-                Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", "The disk is full", detail)
+            PipelineError::Store(error @ (StoreError::DiskFull | StoreError::DiskFault(_) | StoreError::ReadOnly(_))) => {
+                tracing::error!(%error, "writing");
+                let code = if matches!(error, StoreError::DiskFull) { "disk_full" } else { "disk_fault" };
+                Problem::new(StatusCode::INSUFFICIENT_STORAGE, code, "Nothing can be stored", error.to_string())
+            }
+            PipelineError::Store(error @ (StoreError::Unreachable(_) | StoreError::Uncommitted)) => {
+                tracing::error!(%error, "asking the database");
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "database_unreachable", "The database does not answer", error.to_string())
+            }
+            PipelineError::Store(error @ StoreError::Damaged(_)) => {
+                tracing::error!(%error, "asking the database");
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "database_damaged", "The database is damaged", error.to_string())
+            }
+            PipelineError::Index(error @ IndexError::Building(_)) => {
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "index_building", "Search is not ready", error.to_string())
             }
             error => {
                 tracing::error!(%error, "answering a request");

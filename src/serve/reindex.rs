@@ -15,8 +15,8 @@ pub struct Rebuilt {
     entries: u64,
 }
 
-/// Builds the search index again from the store; answers when the new one is in use.
+/// Builds the workspace's search index again from the store; answers when the new one is in use.
 #[utoipa::path(post, path = "/v1/reindex", tag = "operations", responses((status = 200, body = Rebuilt), (status = 409, body = Problem, content_type = "application/problem+json")))]
-pub async fn post(State(app): State<App>, _: Caller) -> Result<Json<Rebuilt>, Problem> {
-    Ok(Json(Rebuilt { entries: app.service.index.rebuild().await? }))
+pub async fn post(State(app): State<App>, caller: Caller) -> Result<Json<Rebuilt>, Problem> {
+    Ok(Json(Rebuilt { entries: app.service.index.rebuild(caller.workspace).await? }))
 }

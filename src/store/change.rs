@@ -39,12 +39,26 @@ pub async fn append(workspace: WorkspaceId, tx: &mut Tx, change: NewChange<'_>, 
     Ok(sequence)
 }
 
-/// The next changes of entries in all workspaces after `sequence`, oldest first: what the index follows.
+/// The next changes of entries in all workspaces after `sequence`, oldest first: what the indexes follow. An erasure is
+/// among them, so that each index gets rid of the words.
 pub async fn entries_after(tx: &mut Tx, sequence: i64, limit: i64) -> Result<Vec<Change>> {
     Ok(on!(tx, c => sqlx::query_as(
         "SELECT sequence, workspace_id, what, id, number, account_id, action FROM change
-         WHERE sequence > $1 AND what = 'entry' ORDER BY sequence LIMIT $2")
+         WHERE sequence > $1 AND what IN ('entry', 'erasure') ORDER BY sequence LIMIT $2")
         .bind(sequence).bind(limit).fetch_all(c).await?))
+}
+
+/// The same of one workspace.
+pub async fn of_entries(workspace: WorkspaceId, tx: &mut Tx, sequence: i64, limit: i64) -> Result<Vec<Change>> {
+    Ok(on!(tx, c => sqlx::query_as(
+        "SELECT sequence, workspace_id, what, id, number, account_id, action FROM change
+         WHERE workspace_id = $1 AND sequence > $2 AND what IN ('entry', 'erasure') ORDER BY sequence LIMIT $3")
+        .bind(workspace.0).bind(sequence).bind(limit).fetch_all(c).await?))
+}
+
+/// The first change of a workspace's entries after `sequence`.
+pub async fn first_of_entries(workspace: WorkspaceId, tx: &mut Tx, sequence: i64) -> Result<Option<i64>> {
+    Ok(of_entries(workspace, tx, sequence, 1).await?.first().map(|change| change.sequence))
 }
 
 /// The next changes of a workspace that listeners hear of.
@@ -67,5 +81,12 @@ pub async fn any_after(workspace: WorkspaceId, tx: &mut Tx, account_id: &str, se
 /// The sequence number of the last change, 0 before the first.
 pub async fn last(tx: &mut Tx) -> Result<i64> {
     let (last,): (Option<i64>,) = on!(tx, c => sqlx::query_as("SELECT max(sequence) FROM change").fetch_one(c).await?);
+    Ok(last.unwrap_or(0))
+}
+
+/// The sequence number of a workspace's last change, 0 before the first.
+pub async fn last_of(workspace: WorkspaceId, tx: &mut Tx) -> Result<i64> {
+    let (last,): (Option<i64>,) = on!(tx, c => sqlx::query_as("SELECT max(sequence) FROM change WHERE workspace_id = $1")
+        .bind(workspace.0).fetch_one(c).await?);
     Ok(last.unwrap_or(0))
 }

@@ -164,23 +164,24 @@ impl Store {
     async fn open_postgres(url: &str, how: Open) -> Result<Store> {
         let wrong = |error: sqlx::Error| StoreError::Refused(format!("DATABASE_URL is not understood: {error}"));
         let options = PgConnectOptions::from_str(url).map_err(wrong)?.application_name("rapport").statement_cache_capacity(300);
-        let pool = PgPoolOptions::new().max_connections(READERS * 2).acquire_timeout(ACQUIRE_TIMEOUT).connect_with(options).await?;
+        let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
+        let one = pool(1).connect_with(options.clone()).await?;
         if how == Open::Write {
-            sqlx::migrate!("migrations/postgres").run(&pool).await.map_err(newer_version)?;
+            sqlx::migrate!("migrations/postgres").run(&one).await.map_err(newer_version)?;
             let (free,): (bool,) =
-                sqlx::query_as("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user").fetch_one(&pool).await?;
+                sqlx::query_as("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user").fetch_one(&one).await?;
             if free {
                 tracing::warn!(
                     "the role of DATABASE_URL may bypass row security, so that PostgreSQL does not keep workspaces apart by itself; use a role without that right"
                 );
             }
         }
-        let readers = Pool::Pg(pool);
+        let readers = Pool::Pg(pool(READERS).connect_with(options).await?);
         let (announce, committed) = watch::channel(readers.last_sequence().await?);
         let ahead = Arc::new(AtomicI64::new(0));
         readers.look(&announce, &ahead).await?;
         let look = tokio::spawn(readers.clone().keep_looking(announce.clone(), ahead.clone()));
-        let writer = (how == Open::Write).then(|| Writer::start(readers.clone(), announce));
+        let writer = (how == Open::Write).then(|| Writer::start(Pool::Pg(one), announce));
         Ok(Store { readers, writer, committed, shared: Some(Arc::new(Shared { ahead, _look: AbortOnDropHandle::new(look) })) })
     }
 

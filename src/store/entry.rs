@@ -285,18 +285,20 @@ pub async fn of_origin(workspace: WorkspaceId, tx: &mut Tx, origin: &str) -> Res
     rows.into_iter().map(Stored::try_from).collect()
 }
 
-/// All workspaces' entries after a number, in order, for building the index.
-pub async fn after_number(tx: &mut Tx, number: i64, limit: i64) -> Result<Vec<(WorkspaceId, Stored)>> {
-    #[derive(sqlx::FromRow)]
-    struct Owned {
-        workspace_id: i64,
-        #[sqlx(flatten)]
-        row: Row,
-    }
-    let rows: Vec<Owned> = on!(tx, c => sqlx::query_as(concat!(
-        "SELECT workspace_id, ", columns!(), " FROM entry WHERE number > $1 ORDER BY number LIMIT $2"))
-        .bind(number).bind(limit).fetch_all(c).await?);
-    rows.into_iter().map(|owned| Ok((WorkspaceId(owned.workspace_id), Stored::try_from(owned.row)?))).collect()
+/// A workspace's entries after a number, in order, for building the index.
+pub async fn after_number(workspace: WorkspaceId, tx: &mut Tx, number: i64, limit: i64) -> Result<Vec<Stored>> {
+    // The plus keeps SQLite on the order of numbers.
+    let rows: Vec<Row> = on!(tx, c => sqlx::query_as(concat!(
+        "SELECT ", columns!(), " FROM entry WHERE +workspace_id = $1 AND number > $2 ORDER BY number LIMIT $3"))
+        .bind(workspace.0).bind(number).bind(limit).fetch_all(c).await?);
+    rows.into_iter().map(Stored::try_from).collect()
+}
+
+/// The workspaces that have entries.
+pub async fn workspaces(tx: &mut Tx) -> Result<Vec<WorkspaceId>> {
+    let rows: Vec<(i64,)> =
+        on!(tx, c => sqlx::query_as("SELECT DISTINCT workspace_id FROM entry_count WHERE count > 0 ORDER BY workspace_id").fetch_all(c).await?);
+    Ok(rows.into_iter().map(|(id,)| WorkspaceId(id)).collect())
 }
 
 /// Whether anybody with this filter key took part in anything.
@@ -455,10 +457,4 @@ pub async fn hashes(workspace: WorkspaceId, tx: &mut Tx, account_id: &str) -> Re
         .bind(workspace.0).bind(account_id).fetch_all(c).await?);
     hashes.sort_unstable();
     Ok(hashes)
-}
-
-/// Every id in the workspace's timeline, to compare with the index.
-pub async fn numbers(tx: &mut Tx) -> Result<Vec<i64>> {
-    let rows: Vec<(i64,)> = on!(tx, c => sqlx::query_as("SELECT number FROM entry ORDER BY number").fetch_all(c).await?);
-    Ok(rows.into_iter().map(|(number,)| number).collect())
 }

@@ -8,9 +8,12 @@ mod writer;
 
 pub mod account;
 pub mod attachment;
+pub mod audit;
 pub mod calendar;
 pub mod change;
 pub mod entry;
+pub mod identity;
+pub mod integrity;
 pub mod job;
 pub mod mail;
 pub mod party;

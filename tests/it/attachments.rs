@@ -24,7 +24,7 @@ async fn words_of_attachments_are_found_and_lead_to_their_place() {
     assert!(!text.contains("evil"));
     assert_eq!(app.problem(&format!("/v1/entries/{id}/attachments/0/text")).await.0, 404, "a picture has no words");
     // Built again, the index still knows them; deleted, nobody does.
-    app.service.index.rebuild().await.unwrap();
+    app.service.index.rebuild(app.workspace).await.unwrap();
     assert_eq!(app.found("q=centrifuge").await, [id]);
     app.add(&[serde_json::json!({ "kind": "entry", "id": id, "deleted": true })]).await;
     app.settle().await;

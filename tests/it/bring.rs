@@ -2,14 +2,14 @@
 //! becomes the timelines that a person would expect.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
-use crate::cli::Served;
+use crate::cli::{Served, program};
 
 fn rapport(data: &Path, arguments: &[String]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rapport"));
+    let mut command = program(data);
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).env("RAPPORT_DATA", data).output().expect("the program runs")
 }
 

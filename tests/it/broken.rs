@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::Command;
 
 const HEAD: &str = "From: ann@acme.example\nTo: jo@us.example\nSubject: Terms\n";
 const DATE: &str = "Date: Tue, 3 Feb 2026 09:12:00 +0000\n";
@@ -41,7 +40,7 @@ fn import(files: Vec<(&str, Vec<u8>, &[&str])>) -> (String, Vec<String>) {
 }
 
 fn run(folder: &Path, data: &Path, mut wanted: Vec<String>) -> (String, Vec<String>) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rapport"));
+    let mut command = crate::cli::program(data);
     command.arg("import").arg(folder).args(["--us", "us.example", "--discover-accounts", "--data"]).arg(data);
     let output = command.output().expect("the program runs");
     let inside = format!("{}/", folder.display());

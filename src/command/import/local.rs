@@ -44,10 +44,11 @@ pub async fn local(service: &Service, workspace: WorkspaceId, mut intake: Intake
     progress.bar.set_message("joining accounts and writing summaries");
     work::drain(service).await?;
     let last = *service.store.committed().borrow();
-    while service.index.wait_for(last, Duration::from_secs(1)).await < last {
+    while !service.index.is_current(last) {
         if follower.is_finished() {
             return Err(anyhow!("the search index stopped; `rapport reindex` builds it again"));
         }
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let mut tx = service.store.read(workspace).await?;
     totals.unmatched = unmatched::added_after(workspace, &mut tx, before).await?.unsigned_abs();

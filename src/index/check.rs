@@ -1,0 +1,62 @@
+//! Whether an index on disk is whole. The engine opens damaged files without a word, so every byte is read and compared
+//! with the checksum that stands behind it.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tantivy::ReloadPolicy;
+
+use super::write;
+
+/// Files that every segment has: postings, positions, terms, columns, lengths, rows.
+const KINDS: [&str; 6] = ["idx", "pos", "term", "fast", "fieldnorm", "store"];
+
+/// Reads all of an index anew, apart from whoever searches it; `pause` is told how long each file took.
+///
+/// # Errors
+/// Says what is damaged or missing.
+pub fn check(path: &Path, mut pause: impl FnMut(Duration)) -> Result<(), String> {
+    if !path.is_dir() {
+        return Err("its folder is missing".to_owned());
+    }
+    // Opened anew: files that are mapped since before they were cut short would end the process when read.
+    let engine = write::open(path).map_err(|e| e.to_string())?;
+    if write::committed(&engine).map_err(|e| e.to_string())?.is_none() {
+        return Err("meta.json does not say what it covers".to_owned());
+    }
+    if !path.join(".managed.json").exists() {
+        return Err(".managed.json is missing".to_owned());
+    }
+    let metas = engine.searchable_segment_metas().map_err(|e| e.to_string())?;
+    for meta in &metas {
+        let stem = meta.id().uuid_string();
+        for kind in KINDS {
+            if !path.join(format!("{stem}.{kind}")).exists() {
+                return Err(format!("{stem}.{kind} is missing"));
+            }
+        }
+    }
+    for file in fs::read_dir(path).map_err(|e| e.to_string())? {
+        let name = file.map_err(|e| e.to_string())?.file_name();
+        let living = name.to_str().is_some_and(|name| metas.iter().any(|meta| name.starts_with(&meta.id().uuid_string())));
+        if !living {
+            continue;
+        }
+        let started = Instant::now();
+        match engine.directory().validate_checksum(Path::new(&name)) {
+            Ok(true) => pause(started.elapsed()),
+            Ok(false) => return Err(format!("{} is not what was written", name.display())),
+            Err(error) => return Err(format!("{}: {error}", name.display())),
+        }
+    }
+    // Counts stand in meta.json alone: compare them with the columns.
+    let reader = engine.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(|e: tantivy::TantivyError| e.to_string())?;
+    for segment in tantivy::IndexReader::searcher(&reader).segment_readers() {
+        let numbers = segment.fast_fields().u64("number").map_err(|e| e.to_string())?;
+        if numbers.values.num_vals() != segment.max_doc() {
+            return Err("meta.json and the columns disagree".to_owned());
+        }
+    }
+    Ok(())
+}
