@@ -1,6 +1,7 @@
 //! Every setting: what it means, its default and its variable. Read and checked whole before anything starts.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::SignedDuration;
 
@@ -19,6 +20,8 @@ pub struct Config {
     pub index_memory: usize,
     /// `RAPPORT_MAX_REQUESTS`, 256: requests answered at the same time; more get 503 with Retry-After.
     pub max_requests: usize,
+    /// `RAPPORT_SCRUB_SECONDS`, 20: pause between two looks at all bytes of the search indexes for damage.
+    pub scrub: Duration,
     /// `DATABASE_URL`: a PostgreSQL server in the place of the SQLite file in the data directory.
     pub database: Option<DatabaseUrl>,
     /// The `rapport` program, which reads documents apart from the service.
@@ -62,6 +65,7 @@ impl Default for Config {
             workers: 2,
             index_memory: 64 * 1024 * 1024,
             max_requests: 256,
+            scrub: Duration::from_secs(20),
             database: None,
             program: this_program(),
         }
@@ -89,6 +93,7 @@ impl Config {
             workers: size(number("RAPPORT_WORKERS", 2, 1..=64)?),
             index_memory: size(number("RAPPORT_INDEX_MEMORY_MB", 64, 16..=4096)?) * 1024 * 1024,
             max_requests: size(number("RAPPORT_MAX_REQUESTS", 256, 1..=100_000)?),
+            scrub: Duration::from_secs(number("RAPPORT_SCRUB_SECONDS", 20, 1..=86_400)?.unsigned_abs()),
             database: var("DATABASE_URL").filter(|url| !url.is_empty()).map(DatabaseUrl::read).transpose()?,
             program: this_program(),
         })

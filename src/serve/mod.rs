@@ -161,7 +161,7 @@ pub async fn run(
     let stop_work = CancellationToken::new();
     let indexer = service.index.follow(service.store.clone(), stop_work.clone())?;
     let workers: Vec<_> = (0..service.config.workers).map(|_| tokio::spawn(work::run(service.clone(), stop_work.clone()))).collect();
-    let scrub = tokio::spawn(follow::scrub(service.index.clone(), stop_work.clone()));
+    let scrub = tokio::spawn(follow::scrub(service.index.clone(), service.config.scrub, stop_work.clone()));
     let ahead = tokio::spawn(work::keep_ahead(service.clone(), stop_work.clone()));
     let app = App { service: service.clone(), workspace, metrics, stop: stop.clone() };
     let server = axum::serve(listener, router(app)).with_graceful_shutdown(stop.clone().cancelled_owned()).into_future();

@@ -142,7 +142,13 @@ impl App {
 /// The settings of tests for a data directory, with a PostgreSQL database of its own where the tests run on one.
 pub async fn config(directory: &Path) -> Config {
     let database = database::url(directory).await.map(|url| DatabaseUrl::read(url).expect("a URL"));
-    Config { database, index_memory: 16 * 1024 * 1024, program: env!("CARGO_BIN_EXE_rapport").into(), ..Config::default() }
+    Config {
+        database,
+        scrub: Duration::from_secs(1),
+        index_memory: 16 * 1024 * 1024,
+        program: env!("CARGO_BIN_EXE_rapport").into(),
+        ..Config::default()
+    }
 }
 
 pub async fn problem(response: Response) -> (u16, Value) {

@@ -9,6 +9,7 @@ mod broken;
 mod calendars;
 mod chats;
 mod cli;
+mod damage;
 mod database;
 mod emails;
 mod events;

@@ -166,27 +166,3 @@ async fn bad_queries_are_refused_before_any_engine_sees_them() {
     }
     assert_eq!(app.problem("/v1/search?q=a&account=nobody").await.0, 404);
 }
-
-#[tokio::test]
-async fn the_index_is_built_again_when_missing_damaged_or_asked_for() {
-    let app = filled().await;
-    let before = app.found("q=discount&sort=newest").await;
-    let response = app.request(reqwest::Method::POST, "/v1/reindex").send().await.unwrap();
-    assert_eq!(response.json::<Value>().await.unwrap()["entries"], 5);
-    assert_eq!(app.found("q=discount&sort=newest").await, before);
-    app.add(&[note("n9", "acme", "2026-03-01T09:00:00Z", "one more discount")]).await;
-    app.settle().await;
-    assert_eq!(app.found("q=discount&sort=newest").await[0], "n9", "the new index goes on following");
-
-    let directory = app.stop().await;
-    let index = std::fs::read_dir(directory.path()).unwrap().map(|f| f.unwrap().path()).find(|p| p.ends_with("index-v2")).unwrap();
-    std::fs::remove_dir_all(&index).unwrap();
-    let app = App::spawn_in(directory).await;
-    assert_eq!(app.found("q=discount").await.len(), 5);
-    let directory = app.stop().await;
-    std::fs::write(index.join("meta.json"), "{").unwrap();
-    std::fs::create_dir(directory.path().join("index-v0")).unwrap();
-    let app = App::spawn_in(directory).await;
-    assert_eq!(app.found("q=discount").await.len(), 5);
-    assert!(!app.directory.path().join("index-v0").exists(), "an index of another version is removed");
-}

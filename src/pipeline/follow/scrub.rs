@@ -9,17 +9,15 @@ use super::{Command, Live};
 use crate::index::check::check;
 use crate::index::write;
 
-/// Between two rounds.
-const ROUND: Duration = Duration::from_secs(20);
 /// After each file a pause of so many times as long as reading it took: it costs a twentieth of one core at most.
 const REST: u32 = 19;
 /// What looks damaged is looked at again: the file may just have been merged away.
-const AGAIN: Duration = Duration::from_secs(2);
+const AGAIN: Duration = Duration::from_millis(500);
 
-/// Reads all indexes again and again until stopped, and has damaged ones built again.
-pub async fn scrub(live: Live, stop: CancellationToken) {
+/// Reads all indexes again and again until stopped, `every` so often, and has damaged ones built again.
+pub async fn scrub(live: Live, every: Duration, stop: CancellationToken) {
     loop {
-        tokio::select! { () = tokio::time::sleep(ROUND) => {}, () = stop.cancelled() => return }
+        tokio::select! { () = tokio::time::sleep(every) => {}, () = stop.cancelled() => return }
         for workspace in live.workspaces() {
             let path = write::directory(&live.data, workspace);
             let mut found = Ok(());
