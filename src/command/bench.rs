@@ -9,7 +9,8 @@ use clap::Args;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use rapport::config::Config;
 use rapport::domain::{Clock, WorkspaceId};
-use rapport::pipeline::Service;
+use rapport::pipeline::{Service, keys};
+use rapport::serve::Serving;
 use rapport::store::{Scope, entry, workspace};
 use reqwest::Client;
 use serde::Deserialize;
@@ -42,6 +43,8 @@ const WRITES_PER_SECOND: u64 = 500;
 
 pub async fn run(options: Options, config: Config) -> Outcome {
     let us = us_domains(&options.us)?;
+    // What is measured is made for it, wherever the others are.
+    let config = Config { database: None, ..config };
     let data = std::env::temp_dir().join(format!("rapport-bench-{}", std::process::id()));
     let measured = measure(&data, &options.paths, us, config).await;
     let _ = std::fs::remove_dir_all(&data);
@@ -154,7 +157,14 @@ impl Served {
         let base = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
         let metrics = PrometheusBuilder::new().build_recorder().handle();
-        let task = tokio::spawn(rapport::serve::run(listener, service.clone(), workspace, metrics, stop.clone()));
+        let task = tokio::spawn(rapport::serve::run(Serving {
+            listener,
+            service: service.clone(),
+            workspace,
+            metrics,
+            pass: keys::pass()?,
+            stop: stop.clone(),
+        }));
         Ok(Served { base, workspace, service, stop, task })
     }
 

@@ -23,15 +23,16 @@ pub struct Lock {
 #[derive(Debug, Serialize, Deserialize)]
 struct Holder {
     pid: u32,
-    /// Where it serves, if it does, and for which workspace.
+    /// Where it serves, if it does.
     address: Option<String>,
-    workspace: Option<String>,
+    /// What lets commands on this directory in there.
+    pass: Option<String>,
 }
 
 /// A server that has a data directory.
 pub struct Server {
     pub address: String,
-    workspace: String,
+    pass: String,
 }
 
 /// How a data directory can be used now.
@@ -72,12 +73,9 @@ impl Place {
         Ok((service, workspace, lock))
     }
 
-    /// The server that has the data directory, if it serves this workspace.
-    pub fn remote(&self, server: &Server) -> anyhow::Result<Remote> {
-        if server.workspace == self.workspace {
-            return Ok(Remote::new(&server.address));
-        }
-        Err(anyhow!("the server on http://{} serves workspace {:?}, not {:?}; stop it first", server.address, server.workspace, self.workspace))
+    /// The server that has the data directory, asked for this workspace.
+    pub fn remote(&self, server: &Server) -> Remote {
+        Remote::new(&server.address, &server.pass, &self.workspace)
     }
 
     /// Opens a directory that this process holds, with the workspace made when new.
@@ -104,23 +102,22 @@ pub fn busy(data: &Path, pid: u32) -> anyhow::Error {
 
 /// Takes the data directory if nobody has it.
 pub fn access(data: &Path) -> anyhow::Result<Access> {
-    std::fs::create_dir_all(data).with_context(|| format!("creating {}", data.display()))?;
+    make_directory(data).with_context(|| format!("creating {}", data.display()))?;
     let path = data.join("lock");
-    let mut file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).with_context(|| format!("opening {}", path.display()))?;
+    let mut file = lock_file(&path).with_context(|| format!("opening {}; rapport needs to write there", path.display()))?;
     match file.try_lock() {
         Ok(()) => {
             let mut lock = Lock { file };
-            lock.announce(None, None)?;
+            lock.announce(None)?;
             Ok(Access::Mine(lock))
         }
         Err(TryLockError::WouldBlock) => {
             let mut content = String::new();
             file.read_to_string(&mut content)?;
             // Between taking the lock and writing to it a holder is nameless for a moment.
-            let holder = serde_json::from_str(&content).unwrap_or(Holder { pid: 0, address: None, workspace: None });
+            let holder = serde_json::from_str(&content).unwrap_or(Holder { pid: 0, address: None, pass: None });
             Ok(match holder.address {
-                Some(address) => Access::Served(Server { address, workspace: holder.workspace.unwrap_or_default() }),
+                Some(address) => Access::Served(Server { address, pass: holder.pass.unwrap_or_default() }),
                 None => Access::Busy(holder.pid),
             })
         }
@@ -129,12 +126,34 @@ pub fn access(data: &Path) -> anyhow::Result<Access> {
 }
 
 impl Lock {
-    /// Says who holds the directory and where it is served.
-    pub fn announce(&mut self, address: Option<String>, workspace: Option<String>) -> anyhow::Result<()> {
-        let holder = serde_json::to_string(&Holder { pid: std::process::id(), address, workspace })?;
+    /// Says who holds the directory, and where it is served with the secret that lets commands in there.
+    pub fn announce(&mut self, served: Option<(String, String)>) -> anyhow::Result<()> {
+        let (address, pass) = served.unzip();
+        let holder = serde_json::to_string(&Holder { pid: std::process::id(), address, pass })?;
         self.file.set_len(0)?;
         self.file.rewind()?;
         self.file.write_all(holder.as_bytes())?;
         Ok(())
     }
+}
+
+/// Makes a data directory that only its owner may look into.
+fn make_directory(data: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(data)
+}
+
+/// How the lock file is opened: only its owner may read the secret in it.
+fn lock_file(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(file)
 }

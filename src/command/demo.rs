@@ -29,9 +29,10 @@ pub struct Options {
 const MARK: &str = "demo";
 
 pub async fn run(options: Options, config: Config) -> Outcome {
-    options.at.check()?;
     let data = options.data.map_or_else(|| default_directory("rapport-demo"), Ok)?;
     let listener = options.at.bind().await?;
+    // The demo's data are its own, wherever the others are.
+    let config = Config { database: None, ..config };
     let is_new = std::fs::read_dir(&data).map_or(true, |mut files| files.next().is_none());
     if !is_new && !data.join(MARK).exists() {
         return Err(anyhow!("{} holds something else than the demo; name an empty directory with --data DIR", data.display()).into());
@@ -63,7 +64,8 @@ pub async fn run(options: Options, config: Config) -> Outcome {
     eprintln!("six made-up customers are loaded; try http://{}/docs or", listener.local_addr()?);
     eprintln!("  rapport account brightwater --data {}", data.display());
     eprintln!("  rapport search 'renewal price' --data {}", data.display());
-    serve::serve(listener, service, workspace, &place.workspace, lock).await
+    options.at.check(&service).await?;
+    serve::serve(listener, service, workspace, lock).await
 }
 
 /// Removes what an earlier demo left, all but the lock that this process holds.

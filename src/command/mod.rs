@@ -8,6 +8,7 @@ mod demo;
 mod eval;
 mod import;
 mod jobs;
+mod keys;
 mod labelled;
 mod learn;
 mod progress;
@@ -64,6 +65,8 @@ enum Command {
     Verify(verify::Options),
     /// Show what waits, runs, or never worked
     Jobs(jobs::Options),
+    /// Make, list and end keys for callers over the network
+    Keys(keys::Options),
     /// Measure quality against labelled sets
     Eval(eval::Options),
     /// Learn the weights of a small model from labelled text
@@ -149,6 +152,7 @@ async fn dispatch(command: Command, config: Config) -> Outcome {
         Command::Reindex(options) => reindex::run(options, config).await,
         Command::Verify(options) => verify::run(options, config).await,
         Command::Jobs(options) => jobs::run(options, config).await,
+        Command::Keys(options) => keys::run(options, config).await,
         Command::Eval(options) => eval::run(options),
         Command::Learn(options) => learn::run(options),
         Command::Bench(options) => bench::run(options, config).await,

@@ -35,7 +35,7 @@ pub async fn run(options: Options, config: Config) -> Outcome {
             entries
         }
         Access::Served(server) => {
-            let server = options.place.remote(&server)?;
+            let server = options.place.remote(&server);
             server.send::<Rebuilt>(server.request(Method::POST, "/v1/reindex")).await?.entries
         }
         Access::Busy(pid) => return Err(busy(&data, pid).into()),

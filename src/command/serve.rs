@@ -7,8 +7,9 @@ use clap::Args;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use rapport::config::Config;
 use rapport::domain::WorkspaceId;
-use rapport::pipeline::Service;
-use rapport::serve::is_loopback;
+use rapport::pipeline::{Service, holds_data, keys};
+use rapport::serve::{Serving, is_loopback};
+use rapport::store::{Scope, key};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -26,32 +27,39 @@ pub struct Options {
 
 #[derive(Debug, Clone, Args)]
 pub struct Listen {
-    /// Address to listen on; only addresses of this machine, as there are no keys
+    /// Address to listen on; only addresses of this machine while there are no keys
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7360", env = "RAPPORT_LISTEN")]
     listen: SocketAddr,
 }
 
 pub async fn run(options: Options, config: Config) -> Outcome {
-    options.at.check()?;
     let data = options.place.directory()?;
+    // Where nothing is, there is no key either: refused before anything is made.
+    options.at.allow(holds_data(&data, &config))?;
     let lock = match access(&data)? {
         Access::Mine(lock) => lock,
         Access::Served(server) => return Err(anyhow::anyhow!("{} is already served on http://{}", data.display(), server.address).into()),
         Access::Busy(pid) => return Err(busy(&data, pid).into()),
     };
-    let listener = options.at.bind().await?;
     let (service, workspace) = options.place.open_service(&data, config).await?;
-    serve(listener, service, workspace, &options.place.workspace, lock).await
+    options.at.check(&service).await?;
+    let listener = options.at.bind().await?;
+    serve(listener, service, workspace, lock).await
 }
 
 impl Listen {
     /// Without keys, whoever can connect can read everything: only this machine may.
-    pub fn check(&self) -> Result<(), Failure> {
-        if is_loopback(&self.listen) {
+    pub async fn check(&self, service: &Service) -> Result<(), Failure> {
+        let keys = key::any(&mut service.store.read(Scope::All).await?).await?;
+        self.allow(keys)
+    }
+
+    fn allow(&self, keys: bool) -> Result<(), Failure> {
+        if keys || is_loopback(&self.listen) {
             return Ok(());
         }
         let message = format!(
-            "{} can be reached from other machines, and there is no key to ask them for; use a loopback address such as 127.0.0.1:7360",
+            "{} can be reached from other machines, and there is no key to ask them for; `rapport keys create --role admin` makes one, or use a loopback address such as 127.0.0.1:7360",
             self.listen
         );
         Err(Failure::Usage(message))
@@ -63,12 +71,13 @@ impl Listen {
 }
 
 /// Serves until SIGTERM or SIGINT; a second signal ends at once.
-pub async fn serve(listener: TcpListener, service: Service, workspace: WorkspaceId, name: &str, mut lock: Lock) -> Outcome {
+pub async fn serve(listener: TcpListener, service: Service, workspace: WorkspaceId, mut lock: Lock) -> Outcome {
     let recorder = PrometheusBuilder::new().build_recorder();
     let metrics = recorder.handle();
     let _ = metrics::set_global_recorder(recorder);
     let address = listener.local_addr()?;
-    lock.announce(Some(address.to_string()), Some(name.to_owned()))?;
+    let pass = keys::pass()?;
+    lock.announce(Some((address.to_string(), pass.clone())))?;
     let stop = CancellationToken::new();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let on_signal = stop.clone();
@@ -79,7 +88,7 @@ pub async fn serve(listener: TcpListener, service: Service, workspace: Workspace
         std::process::exit(1);
     });
     println!("listening on http://{address}");
-    rapport::serve::run(listener, service, workspace, metrics, stop).await?;
+    rapport::serve::run(Serving { listener, service, workspace, metrics, pass, stop }).await?;
     drop(lock);
     Ok(())
 }

@@ -46,7 +46,7 @@ pub async fn run(options: Options, config: Config) -> Outcome {
             let mut tx = service.store.read(workspace).await?;
             refresh::shown(workspace, &mut tx, &options.id, None).await?
         }
-        Access::Served(server) => through(&options.place.remote(&server)?, &options).await?,
+        Access::Served(server) => through(&options.place.remote(&server), &options).await?,
         Access::Busy(pid) => return Err(busy(&data, pid).into()),
     };
     if options.json {

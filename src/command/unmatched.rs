@@ -58,7 +58,7 @@ async fn assign(options: &Options, config: Config, domain: &str) -> Outcome {
             serde_json::to_value(assigned)?
         }
         Access::Served(server) => {
-            let server = options.place.remote(&server)?;
+            let server = options.place.remote(&server);
             let owner = json!({ "account_id": options.account, "name": options.name, "contact": options.contact });
             server.send(server.request(Method::POST, &format!("/v1/unmatched/{}", escaped(domain))).json(&owner)).await?
         }

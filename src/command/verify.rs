@@ -33,7 +33,7 @@ pub async fn run(options: Options, config: Config) -> Outcome {
             look(&service, workspace, options.repair).await?
         }
         Access::Served(server) => {
-            let server = options.place.remote(&server)?;
+            let server = options.place.remote(&server);
             server.send(server.request(Method::POST, &format!("/v1/verify?repair={}", options.repair))).await?
         }
         Access::Busy(pid) => return Err(busy(&data, pid).into()),

@@ -9,6 +9,7 @@ pub mod entry;
 pub mod money;
 pub mod parties;
 pub mod record;
+pub mod role;
 pub mod span;
 pub mod summary;
 pub mod workspace;

@@ -8,6 +8,7 @@ pub mod correct;
 pub mod demo;
 pub mod follow;
 pub mod join;
+pub mod keys;
 pub mod people;
 pub mod profile;
 pub mod receive;

@@ -10,8 +10,8 @@ use super::attachments::{self, ATTACHMENTS, Attachments};
 use super::join::{self, JOIN, Join};
 use super::triggers::{REFRESH, Refresh};
 use super::{PipelineError, Result, Service, receive, refresh};
-use crate::store::Scope;
 use crate::store::job::{self, Claimed, MAX_ATTEMPTS, When};
+use crate::store::{Scope, key};
 
 /// Waiting workers look again at least this often; usually the store wakes them.
 const IDLE: Duration = Duration::from_secs(1);
@@ -40,8 +40,8 @@ pub async fn run(service: Service, stop: CancellationToken) {
     }
 }
 
-/// Follows calendars' series without end as time goes on, until stopped.
-pub async fn keep_ahead(service: Service, stop: CancellationToken) {
+/// Does what time brings, until stopped: follows calendars' series without end, forgets what is over.
+pub async fn keep_house(service: Service, stop: CancellationToken) {
     const LOOK: Duration = Duration::from_secs(3_600);
     while !stop.is_cancelled() {
         match receive::move_horizons(&service).await {
@@ -49,8 +49,16 @@ pub async fn keep_ahead(service: Service, stop: CancellationToken) {
             Ok(false) => {}
             Err(error) => tracing::error!(%error, "following calendars"),
         }
+        if let Err(error) = forget(&service).await {
+            tracing::error!(%error, "forgetting what is over");
+        }
         tokio::select! { () = tokio::time::sleep(LOOK) => {}, () = stop.cancelled() => {} }
     }
+}
+
+async fn forget(service: &Service) -> Result<()> {
+    let now = service.clock.now();
+    Ok(service.store.write(Scope::All, move |tx| Box::pin(async move { key::drop_ended_sessions(tx, now).await })).await?)
 }
 
 /// Jobs that [`drain`] does at the same time: their writes share commits.

@@ -1,27 +1,26 @@
 //! What a request carries, read so that bad input fails in our own format.
 
+use std::time::Duration;
+
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
 use super::App;
+pub use super::access::Caller;
 use super::problem::Problem;
-use crate::domain::WorkspaceId;
+use crate::ingest::email::MAX_MAIL;
 
-/// Whom a request speaks for.
-#[derive(Debug, Clone, Copy)]
-pub struct Caller {
-    pub workspace: WorkspaceId,
-}
-
+/// Put there by `access::authenticate`, without which no handler that speaks for somebody runs.
 impl FromRequestParts<App> for Caller {
     type Rejection = Problem;
 
-    async fn from_request_parts(_: &mut Parts, app: &App) -> Result<Caller, Problem> {
-        Ok(Caller { workspace: app.workspace })
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Caller, Problem> {
+        parts.extensions.get::<Caller>().cloned().ok_or_else(Problem::unauthorized)
     }
 }
 
@@ -62,16 +61,26 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment
 /// The bytes of a request, up to the limit.
 pub struct Body(pub axum::body::Bytes);
 
-impl<S: Send + Sync> FromRequest<S> for Body {
+/// A body comes within this time.
+const BODY_TIME: Duration = Duration::from_secs(20);
+
+impl FromRequest<App> for Body {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Body, Problem> {
-        match axum::body::Bytes::from_request(request, state).await {
-            Ok(bytes) => Ok(Body(bytes)),
-            Err(BytesRejection::FailedToBufferBody(error)) if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
-                Err(Problem::too_large(format!("the body is over the limit of {} bytes", crate::ingest::email::MAX_MAIL)))
+    async fn from_request(request: Request, app: &App) -> Result<Body, Problem> {
+        // What it may take is set aside before the first byte is read.
+        let size = request.headers().get(CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse().ok()).unwrap_or(MAX_MAIL);
+        let kilobytes = u32::try_from(size.min(MAX_MAIL).div_ceil(1024)).unwrap_or(u32::MAX);
+        let Ok(_room) = app.bodies.try_acquire_many(kilobytes) else {
+            return Err(Problem::overloaded("the server is busy taking in other large requests"));
+        };
+        match tokio::time::timeout(BODY_TIME, axum::body::Bytes::from_request(request, app)).await {
+            Ok(Ok(bytes)) => Ok(Body(bytes)),
+            Ok(Err(BytesRejection::FailedToBufferBody(error))) if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(Problem::too_large(format!("the body is over the limit of {MAX_MAIL} bytes")))
             }
-            Err(_) => Err(Problem::bad_request("bad_body", "the body ended before it was complete")),
+            Ok(Err(_)) => Err(Problem::bad_request("bad_body", "the body ended before it was complete")),
+            Err(_) => Err(Problem::slow_body()),
         }
     }
 }

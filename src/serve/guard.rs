@@ -1,9 +1,11 @@
-//! What every request passes: this machine only, a time limit, an ETag on reads, a log line without contents.
+//! What every request passes: a time limit, an ETag on reads, a log line without contents; and which requests come from
+//! this machine, and from pages of this server.
 
 use std::time::Instant;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -12,23 +14,28 @@ use sha2::{Digest, Sha256};
 use super::problem::Problem;
 use super::{App, TIMEOUT};
 
-/// Without keys only this machine may ask: pages of other sites that reach the server through the browser are refused
-/// by the names they use for it.
-pub async fn local_only(request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let host = headers.get(header::HOST).and_then(|h| h.to_str().ok()).or_else(|| request.uri().authority().map(|a| a.as_str()));
-    if let Some(host) = host
-        && !is_local(host)
-    {
-        return Problem::forbidden("this server answers only under localhost or a loopback address").into_response();
+/// Whether a request reaches the server under a name of this machine, and from no page of another site: pages of other
+/// sites that reach it through the browser are told by the names they use for it.
+pub fn is_local_request(parts: &Parts) -> bool {
+    let host = parts.headers.get(header::HOST).and_then(|h| h.to_str().ok()).or_else(|| parts.uri.authority().map(|a| a.as_str()));
+    let origin = parts.headers.get(header::ORIGIN).and_then(|h| h.to_str().ok());
+    host.is_none_or(is_local) && origin.is_none_or(|origin| is_local(host_of(origin)))
+}
+
+/// Whether a browser says that a page of this very server sends the request.
+pub fn is_same_origin(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text("sec-fetch-site") {
+        return site == "same-origin";
     }
-    let origin = headers.get(header::ORIGIN).and_then(|h| h.to_str().ok());
-    if let Some(origin) = origin
-        && !is_local(origin.split_once("://").map_or(origin, |(_, host)| host))
-    {
-        return Problem::forbidden("pages of other sites may not call this server").into_response();
+    match (text("origin"), text("host")) {
+        (Some(origin), Some(host)) => host_of(origin).eq_ignore_ascii_case(host),
+        _ => false,
     }
-    next.run(request).await
+}
+
+fn host_of(origin: &str) -> &str {
+    origin.split_once("://").map_or(origin, |(_, host)| host)
 }
 
 fn is_local(host: &str) -> bool {

@@ -1,22 +1,28 @@
 //! HTTP: what callers may ask, each resource in its own file. The only home of axum.
 
+pub mod access;
 mod accounts;
 mod attachments;
+mod audit;
 mod calendars;
+mod connections;
 mod cursor;
 mod emails;
 mod entries;
 mod events;
 mod extract;
 mod files;
+mod gate;
 mod guard;
 mod health;
 mod jobs;
+mod keys;
 mod problem;
 mod profile;
 mod records;
 mod reindex;
 mod search;
+mod session;
 mod settings;
 mod summaries;
 mod threads;
@@ -25,16 +31,16 @@ mod transcripts;
 mod verify;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::error_handling::HandleErrorLayer;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
@@ -46,19 +52,29 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::domain::WorkspaceId;
 use crate::ingest::email::MAX_MAIL;
 use crate::pipeline::{Service, follow, work};
+use access::Door;
+use gate::Gate;
 use problem::Problem;
 
 /// A request takes at most this long; events stream without end.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Requests under way get so long to finish when the server stops.
-const GRACE: Duration = Duration::from_secs(8);
+/// Requests under way get so long to finish when the server stops,
+const GRACE: Duration = Duration::from_secs(6);
+/// and the rest, one after the other, so long each.
+const LAST: Duration = Duration::from_secs(1);
+
+/// Kilobytes of bodies that are taken in at the same time.
+const BODIES: usize = 128 * 1024;
 
 /// What handlers share.
 #[derive(Clone)]
 pub struct App {
     service: Service,
-    /// Whom every caller speaks for: without keys there is one workspace, and only this machine can call.
+    /// Whom callers speak for while there are no keys.
     workspace: WorkspaceId,
+    door: Arc<Door>,
+    gate: Gate,
+    bodies: Arc<Semaphore>,
     metrics: PrometheusHandle,
     stop: CancellationToken,
 }
@@ -110,6 +126,13 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(summaries::get))
         .routes(routes!(summaries::refresh))
         .routes(routes!(summaries::versions))
+        .routes(routes!(session::post))
+        .routes(routes!(session::get))
+        .routes(routes!(session::delete))
+        .routes(routes!(keys::list))
+        .routes(routes!(keys::create))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(audit::list))
         .routes(routes!(events::get))
         .routes(routes!(jobs::get))
         .routes(routes!(reindex::post))
@@ -126,11 +149,6 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 fn router(app: App) -> Router {
     let (api, description) = routes().split_for_parts();
-    let max_requests = app.service.config.max_requests;
-    let overload = ServiceBuilder::new()
-        .layer(HandleErrorLayer::new(|_| async { Problem::overloaded("the server is busy with other requests") }))
-        .load_shed()
-        .concurrency_limit(max_requests);
     // Streams stay as they are: packing would hold events back.
     let packed = CompressionLayer::new().compress_when(SizeAbove::new(1024).and(NotForContentType::SSE));
     api.merge(SwaggerUi::new("/docs").url("/openapi.json", description))
@@ -138,48 +156,61 @@ fn router(app: App) -> Router {
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(from_fn(guard::etag))
         .layer(DefaultBodyLimit::max(MAX_MAIL))
+        .layer(from_fn_with_state(app.clone(), gate::pass))
         .layer(from_fn(guard::timeout))
-        .layer(overload)
         .layer(CatchPanicLayer::custom(problem::of_panic))
         .layer(packed)
-        .layer(from_fn(guard::local_only))
+        .layer(from_fn_with_state(app.clone(), access::authenticate))
         .layer(from_fn_with_state(app.clone(), guard::observe))
         .with_state(app)
 }
 
-/// Answers requests and works jobs until `stop`; then finishes what is under way.
+/// What a server needs to run.
+pub struct Serving {
+    pub listener: TcpListener,
+    pub service: Service,
+    /// Whom callers speak for while there are no keys.
+    pub workspace: WorkspaceId,
+    pub metrics: PrometheusHandle,
+    /// The secret of commands on the same data directory.
+    pub pass: String,
+    pub stop: CancellationToken,
+}
+
+/// Answers requests and works jobs until told to stop; then finishes what is under way, within ten seconds.
 ///
 /// # Errors
-/// When the listener or the index thread fails.
-pub async fn run(
-    listener: TcpListener,
-    service: Service,
-    workspace: WorkspaceId,
-    metrics: PrometheusHandle,
-    stop: CancellationToken,
-) -> std::io::Result<()> {
+/// When the index thread cannot be started.
+pub async fn run(serving: Serving) -> std::io::Result<()> {
+    let Serving { listener, service, workspace, metrics, pass, stop } = serving;
     let stop_work = CancellationToken::new();
     let indexer = service.index.follow(service.store.clone(), stop_work.clone())?;
-    let workers: Vec<_> = (0..service.config.workers).map(|_| tokio::spawn(work::run(service.clone(), stop_work.clone()))).collect();
-    let scrub = tokio::spawn(follow::scrub(service.index.clone(), service.config.scrub, stop_work.clone()));
-    let ahead = tokio::spawn(work::keep_ahead(service.clone(), stop_work.clone()));
-    let app = App { service: service.clone(), workspace, metrics, stop: stop.clone() };
-    let server = axum::serve(listener, router(app)).with_graceful_shutdown(stop.clone().cancelled_owned()).into_future();
-    let mut server = tokio::spawn(server);
-    tokio::select! {
-        ended = &mut server => return ended.unwrap_or_else(|e| Err(std::io::Error::other(e))),
-        () = stop.cancelled() => {}
-    }
-    if tokio::time::timeout(GRACE, &mut server).await.is_err() {
-        tracing::warn!("requests were still under way when the time to stop was over");
-        server.abort();
-    }
-    stop_work.cancel();
-    for worker in workers.into_iter().chain([ahead, scrub]) {
-        let _ = tokio::time::timeout(GRACE, worker).await;
-    }
-    service.store.close().await;
-    let _ = tokio::task::spawn_blocking(move || indexer.join()).await;
+    let mut workers: Vec<_> = (0..service.config.workers).map(|_| tokio::spawn(work::run(service.clone(), stop_work.clone()))).collect();
+    workers.push(tokio::spawn(follow::scrub(service.index.clone(), service.config.scrub, stop_work.clone())));
+    workers.push(tokio::spawn(work::keep_house(service.clone(), stop_work.clone())));
+    let app = App {
+        door: Arc::new(Door::new(is_loopback(&listener.local_addr()?), &pass)),
+        gate: Gate::new(service.config.max_requests),
+        bodies: Arc::new(Semaphore::new(BODIES)),
+        service: service.clone(),
+        workspace,
+        metrics,
+        stop: stop.clone(),
+    };
+    // Jobs end while the last answers are given: both have the same few seconds.
+    let on_stop = stop.clone();
+    let work_ends = tokio::spawn(async move {
+        on_stop.cancelled().await;
+        stop_work.cancel();
+    });
+    connections::serve(listener, router(app), stop, GRACE).await;
+    let _ = work_ends.await;
+    let ended = futures_util::future::join_all(workers.iter_mut().map(|worker| tokio::time::timeout(LAST, worker)));
+    let _ = ended.await;
+    // What does not end is put back when the lease is over, or at the next start.
+    workers.iter().for_each(tokio::task::JoinHandle::abort);
+    let _ = tokio::time::timeout(LAST, tokio::task::spawn_blocking(move || indexer.join())).await;
+    let _ = tokio::time::timeout(LAST, service.store.close()).await;
     Ok(())
 }
 

@@ -27,11 +27,22 @@ pub struct Problem {
     /// 0-based character of a query at which it goes wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<usize>,
+    /// Seconds after which it is worth trying again.
+    #[serde(skip)]
+    retry_after: Option<u32>,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
-        Problem { r#type: format!("urn:rapport:problem:{code}"), title, status: status.as_u16(), detail: detail.into(), code, position: None }
+        Problem {
+            r#type: format!("urn:rapport:problem:{code}"),
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            code,
+            position: None,
+            retry_after: None,
+        }
     }
 
     pub fn bad_request(code: &'static str, detail: impl Into<String>) -> Problem {
@@ -63,6 +74,24 @@ impl Problem {
         Problem::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
     }
 
+    pub fn unauthorized() -> Problem {
+        Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "Who asks?",
+            "send a key as `Authorization: Bearer rk_…`, or sign in at /session; `rapport keys create` makes a key",
+        )
+    }
+
+    pub fn too_many(detail: impl Into<String>, seconds: u32) -> Problem {
+        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests", detail);
+        Problem { retry_after: Some(seconds), ..problem }
+    }
+
+    pub fn slow_body() -> Problem {
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "slow_body", "The request took too long", "the body did not arrive within 20 seconds")
+    }
+
     pub fn timeout() -> Problem {
         Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -92,8 +121,12 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(&self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        let busy = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE);
+        if let Some(seconds) = self.retry_after.or(busy.then_some(1)) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -12,6 +12,7 @@ use super::cursor;
 use super::entries::shown;
 use super::extract::{Caller, Params, Segments, limit, range, words};
 use super::problem::Problem;
+use crate::domain::WorkspaceId;
 use crate::domain::entry::{EntryType, Flagged};
 use crate::index::query;
 use crate::index::search::{Order, Request};
@@ -107,7 +108,7 @@ pub async fn get(
             query: query::parse(q)?,
         };
         drop(tx);
-        return searched(&app, caller, request, types, &question).await;
+        return searched(&app, caller.workspace, request, types, &question).await;
     }
     let filter = entry::Filter { types: types.clone(), from: wanted.from, to: wanted.to, people };
     let counts = entry::counts(caller.workspace, &mut tx, &id, &filter).await?;
@@ -117,14 +118,14 @@ pub async fn get(
         let mut groups = Vec::new();
         for (&r#type, &count) in counts.iter().filter(|(t, _)| types.is_empty() || types.contains(t)) {
             let one = entry::Filter { types: vec![r#type], ..filter.clone() };
-            let (items, next_cursor) = page(caller, &mut tx, &id, &one, None, limit, &question(&id, &wanted, &[r#type])).await?;
+            let (items, next_cursor) = page(caller.workspace, &mut tx, &id, &one, None, limit, &question(&id, &wanted, &[r#type])).await?;
             groups.push(Group { r#type, count, items, next_cursor });
         }
         return Ok(Json(Timeline { items: Vec::new(), total, counts: named, groups: Some(groups), next_cursor: None }));
     }
     let question = question(&id, &wanted, &types);
     let after = cursor::decode(&question, wanted.cursor.as_deref())?;
-    let (items, next_cursor) = page(caller, &mut tx, &id, &filter, after, limit, &question).await?;
+    let (items, next_cursor) = page(caller.workspace, &mut tx, &id, &filter, after, limit, &question).await?;
     Ok(Json(Timeline { items, total, counts: named, groups: None, next_cursor }))
 }
 
@@ -133,7 +134,7 @@ fn question(id: &str, wanted: &Wanted, types: &[EntryType]) -> String {
 }
 
 async fn page(
-    caller: Caller,
+    workspace: WorkspaceId,
     tx: &mut crate::store::Tx,
     id: &str,
     filter: &entry::Filter,
@@ -141,7 +142,7 @@ async fn page(
     limit: i64,
     question: &str,
 ) -> Result<(Vec<Flagged>, Option<String>), Problem> {
-    let mut stored = entry::timeline(caller.workspace, tx, id, filter, after, limit + 1).await?;
+    let mut stored = entry::timeline(workspace, tx, id, filter, after, limit + 1).await?;
     let more = stored.len() as i64 > limit;
     stored.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = stored.last().filter(|_| more).map(|last| cursor::encode(question, last.after()));
@@ -153,22 +154,22 @@ fn flagged(stored: entry::Stored) -> Flagged {
 }
 
 /// The timeline of what matches some words: found by the index, counted by it, loaded from the store.
-async fn searched(app: &App, caller: Caller, mut request: Request, types: Vec<EntryType>, question: &str) -> Result<Json<Timeline>, Problem> {
+async fn searched(app: &App, workspace: WorkspaceId, mut request: Request, types: Vec<EntryType>, question: &str) -> Result<Json<Timeline>, Problem> {
     // Counts cover all types; the list only those asked for.
     request.facets = true;
-    let (mut request, all) = find(&app.service, caller.workspace, request).await?;
+    let (mut request, all) = find(&app.service, workspace, request).await?;
     let counts: BTreeMap<String, i64> = all.types.iter().map(|(t, n)| (t.clone(), i64::try_from(*n).unwrap_or(i64::MAX))).collect();
     let results = if types.is_empty() {
         all
     } else {
         request.types = types;
         request.facets = false;
-        find(&app.service, caller.workspace, request).await?.1
+        find(&app.service, workspace, request).await?.1
     };
     let next_cursor = results.found.last().filter(|_| results.more).map(|last| cursor::encode(question, last.position));
     let numbers: Vec<i64> = results.found.iter().map(|f| f.number).collect();
-    let mut tx = app.service.store.read(caller.workspace).await?;
-    let mut stored = entry::by_numbers(caller.workspace, &mut tx, &numbers).await?;
+    let mut tx = app.service.store.read(workspace).await?;
+    let mut stored = entry::by_numbers(workspace, &mut tx, &numbers).await?;
     stored.sort_by_key(|s| numbers.iter().position(|n| *n == s.number));
     let items = stored.into_iter().map(flagged).collect();
     Ok(Json(Timeline { items, total: i64::try_from(results.total).unwrap_or(i64::MAX), counts, groups: None, next_cursor }))

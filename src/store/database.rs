@@ -333,7 +333,9 @@ impl Tx {
     /// Marks where one caller's work begins, and whose rows it may touch.
     pub(super) async fn begin_work(&mut self, scope: Scope) -> Result<()> {
         match &mut self.inner {
-            Inner::Sqlite(tx) => drop(sqlx::raw_sql("SAVEPOINT work").execute(&mut **tx).await?),
+            Inner::Sqlite(tx) => {
+                sqlx::raw_sql("SAVEPOINT work").execute(&mut **tx).await?;
+            }
             Inner::Pg(tx) => {
                 let begin = format!("SAVEPOINT work; {}", scope.setting());
                 sqlx::raw_sql(AssertSqlSafe(begin)).execute(&mut **tx).await?;
@@ -343,12 +345,12 @@ impl Tx {
     }
 
     pub(super) async fn keep_work(&mut self) -> Result<()> {
-        on!(self, c => drop(sqlx::raw_sql("RELEASE SAVEPOINT work").execute(c).await?));
+        on!(self, c => sqlx::raw_sql("RELEASE SAVEPOINT work").execute(c).await?.rows_affected());
         Ok(())
     }
 
     pub(super) async fn undo_work(&mut self) -> Result<()> {
-        on!(self, c => drop(sqlx::raw_sql("ROLLBACK TO SAVEPOINT work; RELEASE SAVEPOINT work").execute(c).await?));
+        on!(self, c => sqlx::raw_sql("ROLLBACK TO SAVEPOINT work; RELEASE SAVEPOINT work").execute(c).await?.rows_affected());
         Ok(())
     }
 }

@@ -15,6 +15,7 @@ pub mod entry;
 pub mod identity;
 pub mod integrity;
 pub mod job;
+pub mod key;
 pub mod mail;
 pub mod party;
 pub mod record;

@@ -8,6 +8,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use rapport::config::{Config, DatabaseUrl};
 use rapport::domain::{Clock, WorkspaceId};
 use rapport::pipeline::{Service, work};
+use rapport::serve::Serving;
 use rapport::store::{Scope, workspace};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -20,6 +21,9 @@ use crate::database;
 
 /// The tests' "now": the day on which the demo customers' stories end.
 pub const NOW: &str = "2026-03-02T12:00:00Z";
+
+/// The secret of commands on the data directory.
+pub const PASS: &str = "the pass of the tests";
 
 pub struct App {
     pub base: String,
@@ -48,7 +52,14 @@ impl App {
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
         let metrics = PrometheusBuilder::new().build_recorder().handle();
-        let server = tokio::spawn(rapport::serve::run(listener, service.clone(), workspace, metrics, stop.clone()));
+        let server = tokio::spawn(rapport::serve::run(Serving {
+            listener,
+            service: service.clone(),
+            workspace,
+            metrics,
+            pass: PASS.to_owned(),
+            stop: stop.clone(),
+        }));
         App { base, client: reqwest::Client::new(), service, workspace, directory, stop: stop.drop_guard(), server }
     }
 

@@ -182,9 +182,9 @@ fn wrong_use_exits_2_and_failure_1_each_with_a_sentence() {
         (vec!["search", "\"open"], 2, "never closed"),
         (vec!["search", ""], 2, "empty"),
         (vec!["search", "x", "--limit", "0"], 2, "--limit"),
-        (vec!["serve", "--listen", "0.0.0.0:0"], 2, "can be reached from other machines"),
         (vec!["search", "x"], 1, "holds no data yet"),
         (vec!["account", "x"], 1, "holds no data yet"),
+        (vec!["serve", "--listen", "0.0.0.0:0"], 2, "can be reached from other machines"),
     ] {
         let output = rapport(&data, &arguments);
         let errors = text(&output.stderr);

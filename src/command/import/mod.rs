@@ -195,7 +195,7 @@ pub async fn run(options: Options, config: Config) -> Outcome {
             let (service, workspace) = options.place.open_service(&data, config).await?;
             local(&service, workspace, intake, &progress).await?
         }
-        Access::Served(server) => remote::through(&options.place.remote(&server)?, intake, &progress).await?,
+        Access::Served(server) => remote::through(&options.place.remote(&server), intake, &progress).await?,
         Access::Busy(pid) => return Err(busy(&data, pid).into()),
     };
     progress.bar.finish_and_clear();

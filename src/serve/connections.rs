@@ -1,0 +1,83 @@
+//! Connections: so many at a time, none that dawdles, and an end that cuts nobody off.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+/// Connections open at the same time; the next is told to come back.
+const MOST: usize = 1_024;
+/// A request's head comes within this, and an idle connection is closed after it.
+const HEAD: Duration = Duration::from_secs(15);
+/// Bytes of a request's head.
+const HEAD_SIZE: usize = 64 * 1024;
+/// After an error of the listener, e.g. no more file descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Who is at the other end.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
+/// Answers until `stop`; then takes no more and lets what is under way finish, for at most `grace`.
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, grace: Duration) {
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(MOST));
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_SIZE);
+    loop {
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "accepting a connection");
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            },
+            () = stop.cancelled() => break,
+        };
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            metrics::counter!("rapport_connections_refused_total").increment(1);
+            refuse(&stream);
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let router = router.clone();
+        let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+            let mut request: Request = request.map(Body::new);
+            request.extensions_mut().insert(Peer(peer));
+            router.clone().oneshot(request)
+        });
+        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests were still under way when the time to stop was over");
+    }
+}
+
+/// Says in one packet that there is no place; nothing was read, nothing is waited for.
+fn refuse(stream: &TcpStream) {
+    let body = r#"{"type":"urn:rapport:problem:overloaded","title":"Too busy","status":503,"detail":"the server has too many connections; try again in a moment","code":"overloaded"}"#;
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let _ = stream.try_write(answer.as_bytes());
+}
