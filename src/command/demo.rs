@@ -52,7 +52,7 @@ pub async fn run(options: Options, config: Config) -> Outcome {
     let weeks = weeks_since_written(Clock::system().now());
     for (name, records) in std::iter::once(&("workspace", WORKSPACE)).chain(ACCOUNTS) {
         let versions = records.lines().map(|line| shifted(line, weeks)).map(|line| record::read(&line)).collect();
-        for outcome in receive::records(&service, workspace, versions).await? {
+        for outcome in receive::records(&service, workspace, versions, None).await? {
             if let Some(reason) = outcome.error {
                 return Err(anyhow!("the demo customer {name} has a bad record {:?}: {reason}", outcome.id).into());
             }

@@ -52,7 +52,7 @@ async fn assign(options: &Options, config: Config, domain: &str) -> Outcome {
             let (service, workspace) = options.place.open_service(&data, config).await?;
             let owner =
                 Owner { account_id: options.account.clone(), name: options.name.clone(), contact: options.contact.clone(), contact_name: None };
-            let assigned = unmatched::assign(&service, workspace, domain, owner).await?;
+            let assigned = unmatched::assign(&service, workspace, domain, owner, None).await?;
             work::drain(&service).await?;
             service.catch_up().await?;
             serde_json::to_value(assigned)?

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use super::once::{self, Once};
 use super::{PipelineError, Result as PipelineResult, Service};
 use crate::domain::WorkspaceId;
 use crate::domain::entry::Entry;
@@ -115,7 +116,7 @@ fn groups(members: &[Member], entries: &HashMap<i64, Entry>, forwarded: impl Fn(
 }
 
 /// A conversation as somebody put it together.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Kept {
     /// Its id from now on.
     pub thread_id: String,
@@ -129,7 +130,7 @@ pub struct Kept {
 ///
 /// # Errors
 /// When there are fewer than two of them, or one has no mails.
-pub async fn merge(service: &Service, workspace: WorkspaceId, thread_ids: Vec<String>) -> PipelineResult<Kept> {
+pub async fn merge(service: &Service, workspace: WorkspaceId, thread_ids: Vec<String>, once: Option<Once>) -> PipelineResult<Kept> {
     let mut distinct = thread_ids.clone();
     distinct.sort();
     distinct.dedup();
@@ -137,7 +138,7 @@ pub async fn merge(service: &Service, workspace: WorkspaceId, thread_ids: Vec<St
         return Err(PipelineError::Invalid("name at least two conversations to merge".to_owned()));
     }
     let now = service.clock.now();
-    let kept = service.store.write(workspace, move |tx| {
+    let kept = once::write(service, workspace, once, move |tx| {
         Box::pin(async move {
             let mut members = Vec::new();
             for thread_id in &distinct {
@@ -150,19 +151,19 @@ pub async fn merge(service: &Service, workspace: WorkspaceId, thread_ids: Vec<St
             keep(workspace, tx, &members, now).await.map(Ok)
         })
     });
-    kept.await?
+    kept.await
 }
 
 /// Makes these entries a conversation of their own. Answers to their mails follow.
 ///
 /// # Errors
 /// When an entry is not there or no mail, or when they are all of their conversation already.
-pub async fn split(service: &Service, workspace: WorkspaceId, entry_ids: Vec<String>) -> PipelineResult<Kept> {
+pub async fn split(service: &Service, workspace: WorkspaceId, entry_ids: Vec<String>, once: Option<Once>) -> PipelineResult<Kept> {
     if entry_ids.is_empty() || entry_ids.len() > 1_000 {
         return Err(PipelineError::Invalid("name 1 to 1000 entries to split off".to_owned()));
     }
     let now = service.clock.now();
-    let kept = service.store.write(workspace, move |tx| {
+    let kept = once::write(service, workspace, once, move |tx| {
         Box::pin(async move {
             let mut chosen: Vec<Member> = Vec::new();
             let mut rest = 0;
@@ -192,7 +193,7 @@ pub async fn split(service: &Service, workspace: WorkspaceId, entry_ids: Vec<Str
             keep(workspace, tx, &chosen, now).await.map(Ok)
         })
     });
-    kept.await?
+    kept.await
 }
 
 async fn keep(workspace: WorkspaceId, tx: &mut Tx, members: &[Member], now: jiff::Timestamp) -> Result<Kept> {

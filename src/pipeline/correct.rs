@@ -1,18 +1,20 @@
-//! Corrections by hand: a speaker gets a name, a misheard word is replaced, and everything that rests on it follows.
+//! Corrections by hand: a speaker gets a name, a misheard word is replaced, a note is rewritten, and everything that rests
+//! on it follows. An editor says which version was seen, so that nobody's edit is lost.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::once::{self, Once};
 use super::receive::{Source, put_entry};
 use super::triggers::{self, Asked};
 use super::{PipelineError, Result, Service};
-use crate::domain::entry::{Entry, Side};
+use crate::domain::entry::{Entry, EntryType, Side};
 use crate::domain::summary::{Cause, Citation, Trigger};
 use crate::domain::{Address, WorkspaceId};
 use crate::store::job::When;
-use crate::store::{StoreError, Tx, entry, summary};
+use crate::store::{self, StoreError, Tx, summary};
 
 /// What to change in a transcript.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
@@ -43,40 +45,102 @@ pub struct Turn {
 }
 
 /// One thing that is different now.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Change {
-    pub segment: usize,
-    /// `speaker`, `email`, `side` or `text`.
-    pub field: &'static str,
+    /// Of a transcript.
+    pub segment: Option<usize>,
+    /// `speaker`, `email`, `side` or `text` of a segment; `subject` or `body` of an entry.
+    pub field: String,
     pub before: Option<String>,
     pub after: Option<String>,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Corrected {
     pub id: String,
     /// Of the change, if anything changed; searches with at least this `min_sequence` see it.
     pub sequence: Option<i64>,
     pub changes: Vec<Change>,
-    /// Sentences of the present summary that rest on changed segments: they are written again.
+    /// Sentences of the present summary that rest on what changed: they are written again.
     pub summary_sentences: Vec<String>,
     /// Whether a new summary was asked for.
     pub summary_refresh: bool,
 }
 
+/// Which version of an entry an editor has seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// Whichever it is.
+    Any,
+    /// One of these: sequence numbers of its last change.
+    Versions(Vec<i64>),
+}
+
+/// What to change in an entry that somebody wrote down.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Edit {
+    pub subject: Option<String>,
+    pub body: Option<String>,
+}
+
 /// Corrects the transcript of an entry.
 ///
 /// # Errors
-/// When there is no such entry, speaker or segment, or a value cannot be taken; then nothing changes.
-pub async fn transcript(service: &Service, workspace: WorkspaceId, id: &str, correction: Correction) -> Result<Corrected> {
+/// When there is no such entry, speaker or segment, a value cannot be taken, or it was changed since; then nothing changes.
+pub async fn transcript(
+    service: &Service,
+    workspace: WorkspaceId,
+    id: &str,
+    correction: Correction,
+    seen: Seen,
+    once: Option<Once>,
+) -> Result<Corrected> {
+    change(service, workspace, id, seen, once, "the transcript was corrected", move |entry| apply(entry, &correction)).await
+}
+
+/// Edits the words of a note, or the subject and notes of a call or meeting. A mail stays as it was sent.
+///
+/// # Errors
+/// As [`transcript`].
+pub async fn entry(service: &Service, workspace: WorkspaceId, id: &str, edit: Edit, seen: Seen, once: Option<Once>) -> Result<Corrected> {
+    change(service, workspace, id, seen, once, "an entry was edited", move |entry| {
+        if !matches!(entry.r#type, EntryType::Note | EntryType::Call | EntryType::Meeting) {
+            return Err(format!("a {} is not edited here: it stays as it came in", entry.r#type));
+        }
+        if let Some(subject) = &edit.subject {
+            entry.subject = Some(check("subject", subject, 1_000)?);
+        }
+        if let Some(body) = &edit.body {
+            entry.body = check("body", body, 1024 * 1024)?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn change(
+    service: &Service,
+    workspace: WorkspaceId,
+    id: &str,
+    seen: Seen,
+    once: Option<Once>,
+    why: &'static str,
+    apply: impl FnOnce(&mut Entry) -> std::result::Result<(), String> + Send + 'static,
+) -> Result<Corrected> {
     let (id, now, config) = (id.to_owned(), service.clock.now(), service.config.clone());
-    let outcome = service.store.write(workspace, move |tx| {
+    let outcome = once::write(service, workspace, once, move |tx| {
         Box::pin(async move {
-            let Some(stored) = entry::find(workspace, tx, &id).await? else {
+            let Some(stored) = store::entry::find(workspace, tx, &id).await? else {
                 return Ok(Err(PipelineError::NotFound(format!("entry {id:?}"))));
             };
+            if let Seen::Versions(versions) = &seen
+                && !versions.contains(&stored.sequence)
+            {
+                return Ok(Err(PipelineError::Changed(format!("entry {id:?} was changed since it was read; read it again"))));
+            }
             let mut corrected = stored.entry.clone();
-            if let Err(reason) = apply(&mut corrected, &correction) {
+            if let Err(reason) = apply(&mut corrected) {
                 return Ok(Err(PipelineError::Invalid(reason)));
             }
             if corrected == stored.entry {
@@ -88,8 +152,7 @@ pub async fn transcript(service: &Service, workspace: WorkspaceId, id: &str, cor
             let resting = resting(workspace, tx, &stored.entry, &changes).await?;
             let summary_refresh = match corrected.account_id.as_deref() {
                 Some(account_id) if summary::exists(workspace, tx, account_id).await? => {
-                    let detail = Some("the transcript was corrected".to_owned());
-                    let cause = Cause { trigger: Trigger::Manual, entry_id: Some(id.clone()), detail };
+                    let cause = Cause { trigger: Trigger::Manual, entry_id: Some(id.clone()), detail: Some(why.to_owned()) };
                     triggers::ask(workspace, tx, account_id, cause, false, When::NOW, now).await?;
                     true
                 }
@@ -98,7 +161,7 @@ pub async fn transcript(service: &Service, workspace: WorkspaceId, id: &str, cor
             Ok(Ok(Corrected { id, sequence: Some(sequence), changes, summary_sentences: resting, summary_refresh }))
         })
     });
-    outcome.await?
+    outcome.await
 }
 
 fn apply(entry: &mut Entry, correction: &Correction) -> std::result::Result<(), String> {
@@ -147,7 +210,8 @@ fn check(field: &str, text: &str, max: usize) -> std::result::Result<String, Str
 }
 
 fn changes(before: &Entry, after: &Entry) -> Vec<Change> {
-    let mut changes = Vec::new();
+    let of_entry = [("subject", before.subject.clone(), after.subject.clone()), ("body", Some(before.body.clone()), Some(after.body.clone()))];
+    let mut changes: Vec<Change> = of_entry.into_iter().filter_map(|fields| different(None, fields)).collect();
     for (segment, (old, new)) in before.transcript.iter().zip(&after.transcript).enumerate() {
         let side = |side: Option<Side>| side.map(|s| s.to_string());
         let fields = [
@@ -156,17 +220,21 @@ fn changes(before: &Entry, after: &Entry) -> Vec<Change> {
             ("side", side(old.side), side(new.side)),
             ("text", Some(old.text.clone()), Some(new.text.clone())),
         ];
-        changes.extend(fields.into_iter().filter(|(_, a, b)| a != b).map(|(field, before, after)| Change { segment, field, before, after }));
+        changes.extend(fields.into_iter().filter_map(|fields| different(Some(segment), fields)));
     }
     changes
 }
 
-/// Sentences of the account's present summary that cite a changed segment.
+fn different(segment: Option<usize>, (field, before, after): (&str, Option<String>, Option<String>)) -> Option<Change> {
+    (before != after).then(|| Change { segment, field: field.to_owned(), before, after })
+}
+
+/// Sentences of the account's present summary that cite a changed segment, or the changed body.
 async fn resting(workspace: WorkspaceId, tx: &mut Tx, entry: &Entry, changes: &[Change]) -> std::result::Result<Vec<String>, StoreError> {
     let Some(account_id) = entry.account_id.as_deref() else { return Ok(Vec::new()) };
     let Some(latest) = summary::latest(workspace, tx, account_id, None).await? else { return Ok(Vec::new()) };
     let cites = |citation: &Citation| match citation {
-        Citation::Quote { entry_id, segment, .. } => *entry_id == entry.id && changes.iter().any(|c| Some(c.segment) == *segment),
+        Citation::Quote { entry_id, segment, .. } => *entry_id == entry.id && changes.iter().any(|c| c.segment == *segment),
         Citation::Field { .. } => false,
     };
     let sentences = latest.draft.paragraphs.into_iter().flat_map(|p| p.sentences);

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod follow;
 pub mod join;
 pub mod keys;
+pub mod once;
 pub mod people;
 pub mod profile;
 pub mod receive;
@@ -45,6 +46,13 @@ pub enum PipelineError {
     /// What was asked for cannot be done now.
     #[error("{0}")]
     Refused(String),
+    #[error("the same request is still under way; its answer is there in a moment")]
+    StillRunning,
+    #[error("this Idempotency-Key was used for another request; a new request needs a new key")]
+    OtherRequest,
+    /// What is to be edited is not what the editor saw.
+    #[error("{0}")]
+    Changed(String),
     /// What was sent cannot be taken.
     #[error("{0}")]
     Invalid(String),
@@ -61,6 +69,7 @@ pub struct Service {
     pub index: Live,
     pub clock: Clock,
     pub config: Arc<Config>,
+    pub under_way: once::UnderWay,
 }
 
 /// The database inside a data directory.
@@ -100,7 +109,7 @@ impl Service {
             store.write(Scope::All, move |tx| Box::pin(async move { crate::store::job::put_back(tx, now).await })).await?;
         }
         let index = Live::open(data, &store, config.index_memory).await?;
-        Ok(Service { store, index, clock, config: Arc::new(config) })
+        Ok(Service { store, index, clock, config: Arc::new(config), under_way: once::UnderWay::default() })
     }
 
     /// Brings the index up to date without going on to follow: for a process that only reads, after one that was killed.
@@ -137,7 +146,7 @@ impl Service {
         let store = Store::open(&location(data, &config), Open::Read).await?;
         let clock = store.clock(clock);
         let index = Live::open_to_read(data)?;
-        Ok(Service { store, index, clock, config: Arc::new(config) })
+        Ok(Service { store, index, clock, config: Arc::new(config), under_way: once::UnderWay::default() })
     }
 }
 

@@ -1,7 +1,9 @@
 //! Making a summary: everything of an account is read from one snapshot, written by the engine, and kept as a version.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::once::{self, Once};
 use super::triggers::{self, Refresh};
 use super::{PipelineError, Result, Service, blocking};
 use crate::domain::WorkspaceId;
@@ -22,27 +24,39 @@ pub enum Refreshed {
     Unchanged(i64),
 }
 
-/// Asks for a refresh by hand. The job's id, or the version that a refresh would not change.
+/// What came of asking for a refresh.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Asked {
+    /// The job that makes it.
+    Job(i64),
+    /// The version that it would not change.
+    Unchanged(i64),
+}
+
+/// Asks for a refresh by hand.
 ///
 /// # Errors
 /// When the account is unknown.
-pub async fn ask(service: &Service, workspace: WorkspaceId, account_id: &str, force: bool) -> Result<std::result::Result<i64, i64>> {
+pub async fn ask(service: &Service, workspace: WorkspaceId, account_id: &str, force: bool, once: Option<Once>) -> Result<Asked> {
+    if let Some(done) = once::done(service, workspace, once.as_ref()).await? {
+        return Ok(done);
+    }
     let mut tx = service.store.read(workspace).await?;
     known(workspace, &mut tx, account_id).await?;
     let hash = input_hash(workspace, &mut tx, account_id).await?;
     let latest = summary::latest(workspace, &mut tx, account_id, None).await?;
     drop(tx);
     if let Some(latest) = latest.filter(|latest| !force && latest.input_hash == hash) {
-        return Ok(Err(latest.version));
+        return Ok(Asked::Unchanged(latest.version));
     }
     let (account_id, now) = (account_id.to_owned(), service.clock.now());
-    let job = service.store.write(workspace, move |tx| {
+    let job = once::write(service, workspace, once, move |tx| {
         Box::pin(async move {
             let cause = Cause { trigger: Trigger::Manual, entry_id: None, detail: None };
-            triggers::ask(workspace, tx, &account_id, cause, force, When::NOW, now).await
+            Ok(Ok(Asked::Job(triggers::ask(workspace, tx, &account_id, cause, force, When::NOW, now).await?)))
         })
     });
-    Ok(Ok(job.await?))
+    job.await
 }
 
 async fn known(workspace: WorkspaceId, tx: &mut Tx, account_id: &str) -> Result<account::Row> {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::once::{self, Once};
 use super::triggers::Asked;
 use super::{PipelineError, Result, Service, receive};
 use crate::domain::address::{is_free_mail, parse_domain};
@@ -23,7 +24,7 @@ pub struct Owner {
     pub contact_name: Option<String>,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Assigned {
     pub account_id: String,
     pub contact_id: Option<String>,
@@ -37,7 +38,7 @@ pub struct Assigned {
 ///
 /// # Errors
 /// When the domain is a free-mail provider and no person is named, or the account is unknown and nothing names it.
-pub async fn assign(service: &Service, workspace: WorkspaceId, domain: &str, owner: Owner) -> Result<Assigned> {
+pub async fn assign(service: &Service, workspace: WorkspaceId, domain: &str, owner: Owner, once: Option<Once>) -> Result<Assigned> {
     let Some(domain) = parse_domain(domain) else {
         return Err(PipelineError::Invalid(format!("{domain:?} is not a domain such as acme.com")));
     };
@@ -54,7 +55,7 @@ pub async fn assign(service: &Service, workspace: WorkspaceId, domain: &str, own
         }
     }
     let (now, config) = (service.clock.now(), service.config.clone());
-    let written = service.store.write(workspace, move |tx| {
+    let written = once::write(service, workspace, once, move |tx| {
         Box::pin(async move {
             let waiting = waiting::under(workspace, tx, &domain).await?;
             let account_id = owner.account_id.clone().unwrap_or_else(|| domain.clone());
@@ -74,7 +75,7 @@ pub async fn assign(service: &Service, workspace: WorkspaceId, domain: &str, own
             Ok(Ok(Assigned { account_id, contact_id: contact.as_ref().map(contact_id), sequence, waiting }))
         })
     });
-    written.await?
+    written.await
 }
 
 fn contact_id(address: &Address) -> String {

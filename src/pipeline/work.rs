@@ -11,7 +11,7 @@ use super::join::{self, JOIN, Join};
 use super::triggers::{REFRESH, Refresh};
 use super::{PipelineError, Result, Service, receive, refresh};
 use crate::store::job::{self, Claimed, MAX_ATTEMPTS, When};
-use crate::store::{Scope, key};
+use crate::store::{Scope, idempotency, key};
 
 /// Waiting workers look again at least this often; usually the store wakes them.
 const IDLE: Duration = Duration::from_secs(1);
@@ -58,7 +58,15 @@ pub async fn keep_house(service: Service, stop: CancellationToken) {
 
 async fn forget(service: &Service) -> Result<()> {
     let now = service.clock.now();
-    Ok(service.store.write(Scope::All, move |tx| Box::pin(async move { key::drop_ended_sessions(tx, now).await })).await?)
+    Ok(service
+        .store
+        .write(Scope::All, move |tx| {
+            Box::pin(async move {
+                key::drop_ended_sessions(tx, now).await?;
+                idempotency::drop_old(tx, now).await
+            })
+        })
+        .await?)
 }
 
 /// Jobs that [`drain`] does at the same time: their writes share commits.

@@ -55,6 +55,7 @@ pub const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/v1/tables", TAKE),
     ("POST", "/v1/cards", TAKE),
     ("POST", "/v1/chats", TAKE),
+    ("PATCH", "/v1/entries/{id}", ACT),
     ("PATCH", "/v1/entries/{id}/transcript", ACT),
     ("GET", "/v1/workspace", ANY_KEY),
     ("GET", "/v1/accounts", READ),

@@ -116,12 +116,17 @@ pub struct UnmatchedDomains {
 
 /// Says whose the mail of a domain, or of one person there, is; the past joins.
 #[utoipa::path(
-    post, path = "/v1/unmatched/{domain}", tag = "accounts", params(("domain" = String, Path)), request_body = Owner,
+    post, path = "/v1/unmatched/{domain}", tag = "accounts", params(("domain" = String, Path), ("Idempotency-Key" = Option<String>, Header)), request_body = Owner,
     responses((status = 200, body = Assigned), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json")),
 )]
-pub async fn assign(State(app): State<App>, caller: Caller, Segments(domain): Segments<String>, Body(body): Body) -> Result<Json<Assigned>, Problem> {
+pub async fn assign(
+    State(app): State<App>,
+    caller: Caller,
+    Segments(domain): Segments<String>,
+    Body(body, once): Body,
+) -> Result<Json<Assigned>, Problem> {
     let owner: Owner = serde_json::from_slice(&body).map_err(|e| Problem::bad_request("bad_owner", e.to_string()))?;
-    Ok(Json(unmatched::assign(&app.service, caller.workspace, &domain, owner).await?))
+    Ok(Json(unmatched::assign(&app.service, caller.workspace, &domain, owner, once).await?))
 }
 
 /// Lists mail that belongs to no account yet, by domain. It joins its account when that appears.

@@ -26,16 +26,16 @@ pub struct Wanted {
 
 /// Takes an iCalendar file: series become meetings, updates and cancellations change them.
 #[utoipa::path(
-    post, path = "/v1/calendars", tag = "in", params(Wanted), request_body(content = String, content_type = "text/calendar"),
+    post, path = "/v1/calendars", tag = "in", params(Wanted, ("Idempotency-Key" = Option<String>, Header)), request_body(content = String, content_type = "text/calendar"),
     responses((status = 200, body = Taken), (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 413, body = Problem, content_type = "application/problem+json")),
 )]
-pub async fn post(State(app): State<App>, caller: Caller, Params(wanted): Params<Wanted>, Body(body): Body) -> Result<Json<Taken>, Problem> {
+pub async fn post(State(app): State<App>, caller: Caller, Params(wanted): Params<Wanted>, Body(body, once): Body) -> Result<Json<Taken>, Problem> {
     let read = blocking(move || calendar::read(&body)).await?.map_err(|reason| Problem::bad_request("bad_calendar", reason))?;
     let left_out = read.refused.into_iter().map(|(line, reason)| LeftOut { line, reason }).collect();
     if wanted.discover_accounts.unwrap_or(false) {
         receive::discover(&app.service, caller.workspace, calendar::addresses(&read.components)).await?;
     }
-    let items = receive::calendar(&app.service, caller.workspace, read.components, wanted.account).await?;
+    let items = receive::calendar(&app.service, caller.workspace, read.components, wanted.account, once).await?;
     Ok(Json(Taken { items, left_out }))
 }

@@ -27,7 +27,7 @@ pub struct Wanted {
 ///
 /// 201 when new, 200 when it was known already: the same mail through several mailboxes is one entry.
 #[utoipa::path(
-    post, path = "/v1/emails", tag = "in", params(Wanted),
+    post, path = "/v1/emails", tag = "in", params(Wanted, ("Idempotency-Key" = Option<String>, Header)),
     request_body(content = String, content_type = "message/rfc822"),
     responses((status = 201, body = Outcome), (status = 200, body = Outcome), (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 413, body = Problem, content_type = "application/problem+json")),
@@ -36,7 +36,7 @@ pub async fn post(
     State(app): State<App>,
     caller: Caller,
     Params(wanted): Params<Wanted>,
-    Body(body): Body,
+    Body(body, once): Body,
 ) -> Result<(StatusCode, Json<Outcome>), Problem> {
     let source = wanted.source.unwrap_or_else(|| "api".to_owned());
     if source.is_empty() || source.len() > 500 || source.chars().any(char::is_control) {
@@ -44,7 +44,7 @@ pub async fn post(
     }
     let owning = Owning { account_id: wanted.account, discover_accounts: wanted.discover_accounts.unwrap_or(false) };
     let raw = RawMail { source, bytes: body.into() };
-    let mut outcomes = receive::mails(&app.service, caller.workspace, vec![raw], &owning).await?;
+    let mut outcomes = receive::mails(&app.service, caller.workspace, vec![raw], &owning, once).await?;
     let Some(outcome) = outcomes.pop() else { return Err(Problem::bad_request("bad_mail", "the mail is empty")) };
     match outcome.status {
         Status::Rejected => Err(Problem::bad_request("bad_mail", outcome.error.unwrap_or_default())),

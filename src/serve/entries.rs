@@ -1,17 +1,19 @@
-//! `GET /v1/entries/{id}`: one entry in full.
+//! `/v1/entries/{id}`: one entry in full, and its edits.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
-use super::extract::{Caller, Segments};
+use super::extract::{Body, Caller, IfMatch, Segments};
+use super::guard::Version;
 use super::problem::Problem;
 use crate::domain::Entry;
 use crate::domain::entry::{Flag, Hidden};
 use crate::domain::span::Span;
 use crate::domain::summary::{Citation, Sentence};
+use crate::pipeline::correct::{self, Corrected, Edit};
 use crate::store::{entry, mail, summary};
 
 #[derive(Serialize, ToSchema)]
@@ -38,8 +40,10 @@ pub struct Full {
 }
 
 /// One entry with its spans, provenance, and the summary sentences that rest on it.
+///
+/// Its `ETag` begins with the version of the entry: `If-Match` of an edit takes it.
 #[utoipa::path(get, path = "/v1/entries/{id}", tag = "timeline", params(("id" = String, Path)), responses((status = 200, body = Full), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub async fn get(State(app): State<App>, caller: Caller, Segments(id): Segments<String>) -> Result<Json<Full>, Problem> {
+pub async fn get(State(app): State<App>, caller: Caller, Segments(id): Segments<String>) -> Result<(Extension<Version>, Json<Full>), Problem> {
     let mut tx = app.service.store.read(caller.workspace).await?;
     let Some(stored) = entry::find(caller.workspace, &mut tx, &id).await? else {
         return Err(Problem::not_found(format!("entry {id:?} was not found")));
@@ -55,7 +59,7 @@ pub async fn get(State(app): State<App>, caller: Caller, Segments(id): Segments<
         }
         None => Vec::new(),
     };
-    Ok(Json(Full {
+    let full = Full {
         entry: shown(stored.entry),
         spans: stored.spans,
         flags: stored.flags,
@@ -66,7 +70,28 @@ pub async fn get(State(app): State<App>, caller: Caller, Segments(id): Segments<
         provenance,
         origin: stored.origin,
         summary_sentences,
-    }))
+    };
+    Ok((Extension(Version(stored.sequence)), Json(full)))
+}
+
+/// Edits the words of a note, or the subject and notes of a call or meeting; what rests on them is made again.
+///
+/// `If-Match` names the version that the editor saw, by the `ETag` of a read: 412 when it has changed since.
+#[utoipa::path(
+    patch, path = "/v1/entries/{id}", tag = "timeline", params(("id" = String, Path), ("If-Match" = String, Header), ("Idempotency-Key" = Option<String>, Header)), request_body = Edit,
+    responses((status = 200, body = Corrected), (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json"), (status = 412, body = Problem, content_type = "application/problem+json"),
+        (status = 428, body = Problem, content_type = "application/problem+json")),
+)]
+pub async fn patch(
+    State(app): State<App>,
+    caller: Caller,
+    Segments(id): Segments<String>,
+    IfMatch(seen): IfMatch,
+    Body(body, once): Body,
+) -> Result<Json<Corrected>, Problem> {
+    let edit: Edit = serde_json::from_slice(&body).map_err(|e| Problem::bad_request("bad_edit", e.to_string()))?;
+    Ok(Json(correct::entry(&app.service, caller.workspace, &id, edit, seen, once).await?))
 }
 
 /// An entry as callers see it: attachments that are kept here say where to fetch them.

@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use axum::http::header::CONTENT_LENGTH;
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Path, Query, Request};
+use axum::http::header::{CONTENT_LENGTH, IF_MATCH};
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
 use super::App;
 pub use super::access::Caller;
 use super::problem::Problem;
 use crate::ingest::email::MAX_MAIL;
+use crate::pipeline::correct::Seen;
+use crate::pipeline::once::Once;
 
 /// Put there by `access::authenticate`, without which no handler that speaks for somebody runs.
 impl FromRequestParts<App> for Caller {
@@ -58,8 +61,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment
     }
 }
 
-/// The bytes of a request, up to the limit.
-pub struct Body(pub axum::body::Bytes);
+/// The bytes of a request, up to the limit; and, with an Idempotency-Key, what makes its effect happen once.
+pub struct Body(pub axum::body::Bytes, pub Option<Once>);
 
 /// A body comes within this time.
 const BODY_TIME: Duration = Duration::from_secs(20);
@@ -74,14 +77,77 @@ impl FromRequest<App> for Body {
         let Ok(_room) = app.bodies.try_acquire_many(kilobytes) else {
             return Err(Problem::overloaded("the server is busy taking in other large requests"));
         };
+        let sent_again = SentAgain::of(&request)?;
         match tokio::time::timeout(BODY_TIME, axum::body::Bytes::from_request(request, app)).await {
-            Ok(Ok(bytes)) => Ok(Body(bytes)),
+            Ok(Ok(bytes)) => {
+                let once = sent_again.map(|sent| sent.once(app, &bytes)).transpose()?;
+                Ok(Body(bytes, once))
+            }
             Ok(Err(BytesRejection::FailedToBufferBody(error))) if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
                 Err(Problem::too_large(format!("the body is over the limit of {MAX_MAIL} bytes")))
             }
             Ok(Err(_)) => Err(Problem::bad_request("bad_body", "the body ended before it was complete")),
             Err(_) => Err(Problem::slow_body()),
         }
+    }
+}
+
+/// A request that may be sent again with the same key.
+struct SentAgain {
+    caller: Caller,
+    route: String,
+    key: String,
+    /// Path and parameters.
+    target: String,
+}
+
+impl SentAgain {
+    fn of(request: &Request) -> Result<Option<SentAgain>, Problem> {
+        let Some(key) = request.headers().get("idempotency-key") else { return Ok(None) };
+        let Some(caller) = request.extensions().get::<Caller>().cloned() else { return Ok(None) };
+        let key = key.to_str().ok().filter(|key| (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
+        let Some(key) = key else {
+            return Err(Problem::bad_request("bad_header", "Idempotency-Key is not 1 to 255 visible ASCII characters"));
+        };
+        let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
+        Ok(Some(SentAgain { caller, route: format!("{} {path}", request.method()), key: key.to_owned(), target }))
+    }
+
+    fn once(self, app: &App, body: &[u8]) -> Result<Once, Problem> {
+        let mut hash = Sha256::new();
+        hash.update((self.target.len() as u64).to_le_bytes());
+        hash.update(&self.target);
+        hash.update(body);
+        let request = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Once::begin(&app.service, self.caller.workspace, self.route, self.key, request)?)
+    }
+}
+
+/// Which version of an entry the caller has seen: `If-Match` with the `ETag` of a read.
+pub struct IfMatch(pub Seen);
+
+impl FromRequestParts<App> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<IfMatch, Problem> {
+        let Some(value) = parts.headers.get(IF_MATCH) else { return Err(Problem::precondition_required()) };
+        let text = value.to_str().unwrap_or_default().trim();
+        if text == "*" {
+            return Ok(IfMatch(Seen::Any));
+        }
+        let mut versions = Vec::new();
+        for tag in text.split(',').map(str::trim) {
+            // Weak tags are for reading; here they match nothing.
+            let strong = tag.strip_prefix("W/").unwrap_or(tag);
+            let Some(inside) = strong.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')) else {
+                return Err(Problem::bad_request("bad_header", format!("If-Match: {tag:?} is not the ETag of a read, or *")));
+            };
+            if strong.len() == tag.len() {
+                versions.extend(inside.split('.').next().and_then(|version| version.parse::<i64>().ok()));
+            }
+        }
+        Ok(IfMatch(Seen::Versions(versions)))
     }
 }
 

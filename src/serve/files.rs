@@ -12,6 +12,7 @@ use super::transcripts::LeftOut;
 use crate::ingest::table::{self, Draft, Mapping, Unread};
 use crate::ingest::{card, chat};
 use crate::pipeline::blocking;
+use crate::pipeline::once::Once;
 use crate::pipeline::receive::{self, Outcome, Status};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -40,31 +41,36 @@ pub struct Taken {
 
 /// Takes a CSV file: contacts, companies, deals, activities or tickets.
 #[utoipa::path(
-    post, path = "/v1/tables", tag = "in", params(WantedTable), request_body(content = String, content_type = "text/csv"),
+    post, path = "/v1/tables", tag = "in", params(WantedTable, ("Idempotency-Key" = Option<String>, Header)), request_body(content = String, content_type = "text/csv"),
     responses((status = 200, body = Taken), (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 413, body = Problem, content_type = "application/problem+json")),
 )]
-pub async fn table(State(app): State<App>, caller: Caller, Params(wanted): Params<WantedTable>, Body(body): Body) -> Result<Json<Taken>, Problem> {
+pub async fn table(
+    State(app): State<App>,
+    caller: Caller,
+    Params(wanted): Params<WantedTable>,
+    Body(body, once): Body,
+) -> Result<Json<Taken>, Problem> {
     let mapping: Option<Mapping> = wanted
         .mapping
         .map(|json| serde_json::from_str(&json).map_err(|e| Problem::bad_request("bad_parameter", format!("mapping: {e}"))))
         .transpose()?;
     let read = blocking(move || table::read_drafts(&body, mapping.as_ref()));
-    take(&app, caller, read.await?.map_err(|reason| Problem::bad_request("bad_table", reason))?).await
+    take(&app, caller, read.await?.map_err(|reason| Problem::bad_request("bad_table", reason))?, once).await
 }
 
 /// Takes an address book of vCards.
 #[utoipa::path(
-    post, path = "/v1/cards", tag = "in", request_body(content = String, content_type = "text/vcard"),
+    post, path = "/v1/cards", tag = "in", params(("Idempotency-Key" = Option<String>, Header)), request_body(content = String, content_type = "text/vcard"),
     responses((status = 200, body = Taken), (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 413, body = Problem, content_type = "application/problem+json")),
 )]
-pub async fn cards(State(app): State<App>, caller: Caller, Body(body): Body) -> Result<Json<Taken>, Problem> {
+pub async fn cards(State(app): State<App>, caller: Caller, Body(body, once): Body) -> Result<Json<Taken>, Problem> {
     let drafts = blocking(move || card::drafts(&body)).await?.map_err(|reason| Problem::bad_request("bad_cards", reason))?;
-    take(&app, caller, drafts).await
+    take(&app, caller, drafts, once).await
 }
 
-async fn take(app: &App, caller: Caller, read: impl IntoIterator<Item = Result<Draft, Unread>>) -> Result<Json<Taken>, Problem> {
+async fn take(app: &App, caller: Caller, read: impl IntoIterator<Item = Result<Draft, Unread>>, once: Option<Once>) -> Result<Json<Taken>, Problem> {
     let mut left_out = Vec::new();
     let mut drafts = Vec::new();
     for draft in read {
@@ -74,7 +80,7 @@ async fn take(app: &App, caller: Caller, read: impl IntoIterator<Item = Result<D
         }
     }
     let mut items = Vec::with_capacity(drafts.len());
-    for (line, outcome) in receive::drafts(&app.service, caller.workspace, drafts).await? {
+    for (line, outcome) in receive::drafts(&app.service, caller.workspace, drafts, once).await? {
         match outcome.status {
             Status::Rejected => left_out.push(LeftOut { line: Some(line), reason: outcome.error.unwrap_or_default() }),
             Status::Added | Status::Updated | Status::Unchanged => items.push(outcome),
@@ -86,12 +92,17 @@ async fn take(app: &App, caller: Caller, read: impl IntoIterator<Item = Result<D
 
 /// Takes an exported chat of WhatsApp, Slack or Teams.
 #[utoipa::path(
-    post, path = "/v1/chats", tag = "in", params(WantedChat), request_body(content((String = "text/plain"), (String = "application/json"))),
+    post, path = "/v1/chats", tag = "in", params(WantedChat, ("Idempotency-Key" = Option<String>, Header)), request_body(content((String = "text/plain"), (String = "application/json"))),
     responses((status = 200, body = Taken), (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 413, body = Problem, content_type = "application/problem+json")),
 )]
-pub async fn chat(State(app): State<App>, caller: Caller, Params(wanted): Params<WantedChat>, Body(body): Body) -> Result<Json<Taken>, Problem> {
+pub async fn chat(
+    State(app): State<App>,
+    caller: Caller,
+    Params(wanted): Params<WantedChat>,
+    Body(body, once): Body,
+) -> Result<Json<Taken>, Problem> {
     let conversations = blocking(move || chat::read(&body)).await?.map_err(|reason| Problem::bad_request("bad_chat", reason))?;
-    let items = receive::chat(&app.service, caller.workspace, conversations, wanted.account).await?;
+    let items = receive::chat(&app.service, caller.workspace, conversations, wanted.account, once).await?;
     Ok(Json(Taken { items, left_out: Vec::new() }))
 }

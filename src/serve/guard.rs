@@ -61,6 +61,10 @@ pub async fn timeout(request: Request, next: Next) -> Response {
 /// Largest answer that is hashed; downloads are larger and change only with their address.
 const MAX_TAGGED: u64 = 8 * 1024 * 1024;
 
+/// The version of what an answer shows, by which an edit says what the editor saw; handlers put it beside the answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Version(pub i64);
+
 /// Marks JSON answers with a hash of their content, and answers 304 to who has it already.
 pub async fn etag(request: Request, next: Next) -> Response {
     if request.method() != Method::GET {
@@ -76,12 +80,15 @@ pub async fn etag(request: Request, next: Next) -> Response {
     let (mut parts, body) = response.into_parts();
     let Ok(bytes) = to_bytes(body, usize::MAX).await else { return Problem::timeout().into_response() };
     let hash: String = Sha256::digest(&bytes)[..12].iter().map(|b| format!("{b:02x}")).collect();
-    let tag = format!("W/\"{hash}\"");
+    let tag = match parts.extensions.get::<Version>() {
+        Some(Version(version)) => format!("\"{version}.{hash}\""),
+        None => format!("W/\"{hash}\""),
+    };
     if let Ok(value) = HeaderValue::from_str(&tag) {
         parts.headers.insert(header::ETAG, value);
     }
     parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    if has.is_some_and(|has| matches(&has, &hash)) {
+    if has.is_some_and(|has| matches(&has, &tag)) {
         parts.status = StatusCode::NOT_MODIFIED;
         parts.headers.remove(header::CONTENT_LENGTH);
         parts.headers.remove(header::CONTENT_TYPE);
@@ -94,9 +101,10 @@ fn http_body_size(response: &Response) -> Option<u64> {
     axum::body::HttpBody::size_hint(response.body()).exact()
 }
 
-fn matches(has: &HeaderValue, hash: &str) -> bool {
+fn matches(has: &HeaderValue, tag: &str) -> bool {
     let Ok(has) = has.to_str() else { return false };
-    has.trim() == "*" || has.split(',').any(|tag| tag.trim().trim_start_matches("W/").trim_matches('"') == hash)
+    let plain = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    has.trim() == "*" || has.split(',').any(|known| plain(known) == plain(tag))
 }
 
 /// Counts and times each request, and logs it by its route: never its words, ids or addresses.

@@ -53,7 +53,7 @@ pub struct Made {
     post, path = "/v1/keys", tag = "operations", request_body = Wanted,
     responses((status = 201, body = Made), (status = 400, body = Problem, content_type = "application/problem+json")),
 )]
-pub async fn create(State(app): State<App>, caller: Caller, Body(body): Body) -> Result<(StatusCode, Json<Made>), Problem> {
+pub async fn create(State(app): State<App>, caller: Caller, Body(body, _): Body) -> Result<(StatusCode, Json<Made>), Problem> {
     let wanted: Wanted = serde_json::from_slice(&body).map_err(|e| Problem::bad_request("bad_key", e.to_string()))?;
     let name = wanted.name.unwrap_or_else(|| wanted.role.to_string());
     let new = NewKey { role: wanted.role, name, team_member_id: wanted.team_member_id };

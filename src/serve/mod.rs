@@ -118,6 +118,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(profile::get))
         .routes(routes!(timeline::get))
         .routes(routes!(entries::get))
+        .routes(routes!(entries::patch))
         .routes(routes!(attachments::get))
         .routes(routes!(attachments::text))
         .routes(routes!(threads::merge))

@@ -88,6 +88,15 @@ impl Problem {
         Problem { retry_after: Some(seconds), ..problem }
     }
 
+    pub fn precondition_required() -> Problem {
+        Problem::new(
+            StatusCode::PRECONDITION_REQUIRED,
+            "precondition_required",
+            "Which version?",
+            "send If-Match with the ETag of GET /v1/entries/{id}, so that nobody's edit is lost; * edits whatever is there",
+        )
+    }
+
     pub fn slow_body() -> Problem {
         Problem::new(StatusCode::REQUEST_TIMEOUT, "slow_body", "The request took too long", "the body did not arrive within 20 seconds")
     }
@@ -136,6 +145,14 @@ impl From<PipelineError> for Problem {
     fn from(error: PipelineError) -> Problem {
         match error {
             PipelineError::NotFound(what) => Problem::not_found(format!("{what} was not found")),
+            PipelineError::Changed(why) => Problem::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", "Changed since", why),
+            error @ PipelineError::StillRunning => {
+                let problem = Problem::new(StatusCode::CONFLICT, "still_running", "Still under way", error.to_string());
+                Problem { retry_after: Some(1), ..problem }
+            }
+            error @ PipelineError::OtherRequest => {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "The key belongs to another request", error.to_string())
+            }
             PipelineError::Invalid(why) => Problem::bad_request("invalid", why),
             PipelineError::Refused(why) => Problem::new(StatusCode::CONFLICT, "refused", "Not possible now", why),
             PipelineError::Store(StoreError::Busy) => Problem::overloaded("too many writes are waiting"),

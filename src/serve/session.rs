@@ -44,7 +44,7 @@ pub struct Session {
     post, path = "/session", tag = "operations", request_body = SignIn,
     responses((status = 201, body = Session), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 401, body = Problem, content_type = "application/problem+json")),
 )]
-pub async fn post(State(app): State<App>, headers: HeaderMap, Body(body): Body) -> Result<Response, Problem> {
+pub async fn post(State(app): State<App>, headers: HeaderMap, Body(body, _): Body) -> Result<Response, Problem> {
     if headers.contains_key("origin") && !is_same_origin(&headers) {
         return Err(Problem::forbidden("only the pages of this server may sign in here"));
     }

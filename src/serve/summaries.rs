@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::App;
 use super::cursor;
-use super::extract::{Caller, Page, Params, Segments, limit};
+use super::extract::{Body, Caller, Page, Params, Segments, limit};
 use super::problem::Problem;
 use crate::domain::summary::{Cause, Coverage, Engine, Summary};
 use crate::pipeline::refresh;
@@ -63,7 +63,7 @@ pub struct Asked {
 
 /// Asks for a new summary: 202 with the job, or 200 when nothing would change.
 #[utoipa::path(
-    post, path = "/v1/accounts/{id}/summary/refresh", tag = "insights", params(("id" = String, Path), WantedRefresh),
+    post, path = "/v1/accounts/{id}/summary/refresh", tag = "insights", params(("id" = String, Path), WantedRefresh, ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 202, body = Asked), (status = 200, body = Asked), (status = 404, body = Problem, content_type = "application/problem+json")),
 )]
 pub async fn refresh(
@@ -71,10 +71,13 @@ pub async fn refresh(
     caller: Caller,
     Segments(id): Segments<String>,
     Params(wanted): Params<WantedRefresh>,
+    Body(_body, once): Body,
 ) -> Result<Response, Problem> {
-    Ok(match refresh::ask(&app.service, caller.workspace, &id, wanted.force.unwrap_or(false)).await? {
-        Ok(job) => (StatusCode::ACCEPTED, Json(Asked { status: "queued", job: Some(job), version: None })).into_response(),
-        Err(version) => (StatusCode::OK, Json(Asked { status: "unchanged", job: None, version: Some(version) })).into_response(),
+    Ok(match refresh::ask(&app.service, caller.workspace, &id, wanted.force.unwrap_or(false), once).await? {
+        refresh::Asked::Job(job) => (StatusCode::ACCEPTED, Json(Asked { status: "queued", job: Some(job), version: None })).into_response(),
+        refresh::Asked::Unchanged(version) => {
+            (StatusCode::OK, Json(Asked { status: "unchanged", job: None, version: Some(version) })).into_response()
+        }
     })
 }
 

@@ -26,20 +26,20 @@ pub struct Split {
 
 /// Makes several conversations one; later answers follow.
 #[utoipa::path(
-    post, path = "/v1/threads/merge", tag = "timeline", request_body = Merge,
+    post, path = "/v1/threads/merge", tag = "timeline", params(("Idempotency-Key" = Option<String>, Header)), request_body = Merge,
     responses((status = 200, body = Kept), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json")),
 )]
-pub async fn merge(State(app): State<App>, caller: Caller, Body(body): Body) -> Result<Json<Kept>, Problem> {
+pub async fn merge(State(app): State<App>, caller: Caller, Body(body, once): Body) -> Result<Json<Kept>, Problem> {
     let wanted: Merge = serde_json::from_slice(&body).map_err(|e| Problem::bad_request("bad_merge", e.to_string()))?;
-    Ok(Json(conversation::merge(&app.service, caller.workspace, wanted.threads).await?))
+    Ok(Json(conversation::merge(&app.service, caller.workspace, wanted.threads, once).await?))
 }
 
 /// Makes some mails a conversation of their own; later answers to them follow.
 #[utoipa::path(
-    post, path = "/v1/threads/split", tag = "timeline", request_body = Split,
+    post, path = "/v1/threads/split", tag = "timeline", params(("Idempotency-Key" = Option<String>, Header)), request_body = Split,
     responses((status = 200, body = Kept), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json")),
 )]
-pub async fn split(State(app): State<App>, caller: Caller, Body(body): Body) -> Result<Json<Kept>, Problem> {
+pub async fn split(State(app): State<App>, caller: Caller, Body(body, once): Body) -> Result<Json<Kept>, Problem> {
     let wanted: Split = serde_json::from_slice(&body).map_err(|e| Problem::bad_request("bad_split", e.to_string()))?;
-    Ok(Json(conversation::split(&app.service, caller.workspace, wanted.entries).await?))
+    Ok(Json(conversation::split(&app.service, caller.workspace, wanted.entries, once).await?))
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
-use super::extract::{Body, Caller, Params, Segments};
+use super::extract::{Body, Caller, IfMatch, Params, Segments};
 use super::problem::Problem;
 use crate::domain::entry::EntryType;
 use crate::ingest::transcript;
@@ -50,7 +50,7 @@ pub struct LeftOut {
 
 /// Takes a transcript as WebVTT, SRT or JSON, told apart by content.
 #[utoipa::path(
-    post, path = "/v1/transcripts", tag = "in", params(Wanted),
+    post, path = "/v1/transcripts", tag = "in", params(Wanted, ("Idempotency-Key" = Option<String>, Header)),
     request_body(content((String = "text/vtt"), (String = "application/x-subrip"), (String = "application/json"))),
     responses((status = 201, body = TakenTranscript), (status = 200, body = TakenTranscript), (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json"), (status = 413, body = Problem, content_type = "application/problem+json")),
@@ -59,7 +59,7 @@ pub async fn post(
     State(app): State<App>,
     caller: Caller,
     Params(wanted): Params<Wanted>,
-    Body(body): Body,
+    Body(body, once): Body,
 ) -> Result<(StatusCode, Json<TakenTranscript>), Problem> {
     let discover = wanted.discover_accounts.unwrap_or(false);
     let held = held(wanted)?;
@@ -71,7 +71,7 @@ pub async fn post(
     if discover {
         receive::discover(&app.service, caller.workspace, read.transcript.addresses()).await?;
     }
-    let mut outcomes = receive::transcripts(&app.service, caller.workspace, vec![(read.transcript, held)]).await?;
+    let mut outcomes = receive::transcripts(&app.service, caller.workspace, vec![(read.transcript, held)], once).await?;
     let Some(outcome) = outcomes.pop() else { return Err(Problem::bad_request("bad_transcript", "the transcript is empty")) };
     let status = match outcome.status {
         Status::Rejected => return Err(Problem::bad_request("bad_transcript", outcome.error.unwrap_or_default())),
@@ -105,12 +105,21 @@ fn held(wanted: Wanted) -> Result<Held, Problem> {
 }
 
 /// Renames speakers and replaces misheard words; what rests on the transcript is made again.
+///
+/// `If-Match` names the version that the editor saw, by the `ETag` of `GET /v1/entries/{id}`: 412 when it has changed since.
 #[utoipa::path(
-    patch, path = "/v1/entries/{id}/transcript", tag = "in", params(("id" = String, Path)), request_body = Correction,
+    patch, path = "/v1/entries/{id}/transcript", tag = "in", params(("id" = String, Path), ("If-Match" = String, Header), ("Idempotency-Key" = Option<String>, Header)), request_body = Correction,
     responses((status = 200, body = Corrected), (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json")),
+        (status = 404, body = Problem, content_type = "application/problem+json"), (status = 412, body = Problem, content_type = "application/problem+json"),
+        (status = 428, body = Problem, content_type = "application/problem+json")),
 )]
-pub async fn patch(State(app): State<App>, caller: Caller, Segments(id): Segments<String>, Body(body): Body) -> Result<Json<Corrected>, Problem> {
+pub async fn patch(
+    State(app): State<App>,
+    caller: Caller,
+    Segments(id): Segments<String>,
+    IfMatch(seen): IfMatch,
+    Body(body, once): Body,
+) -> Result<Json<Corrected>, Problem> {
     let correction: Correction = serde_json::from_slice(&body).map_err(|e| Problem::bad_request("bad_correction", e.to_string()))?;
-    Ok(Json(correct::transcript(&app.service, caller.workspace, &id, correction).await?))
+    Ok(Json(correct::transcript(&app.service, caller.workspace, &id, correction, seen, once).await?))
 }

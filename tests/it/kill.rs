@@ -24,6 +24,7 @@ async fn nothing_acknowledged_is_lost_or_doubled() {
     let directory = tempfile::tempdir().unwrap();
     let acknowledged: Arc<std::sync::Mutex<HashMap<String, i64>>> = Arc::default();
     let counter = Arc::new(AtomicU64::new(0));
+    let unanswered: Arc<std::sync::Mutex<Vec<u64>>> = Arc::default();
     let mut in_flight_cycles = 0;
     for cycle in 0..cycles {
         let served = Served::start(directory.path());
@@ -34,16 +35,24 @@ async fn nothing_acknowledged_is_lost_or_doubled() {
         let mut tasks = Vec::new();
         for _ in 0..writers {
             let (base, acknowledged, counter, killed) = (format!("http://{}", served.address), acknowledged.clone(), counter.clone(), killed.clone());
+            let unanswered = unanswered.clone();
             tasks.push(tokio::spawn(async move {
                 let client = reqwest::Client::new();
                 while !killed.load(Ordering::Relaxed) {
-                    let n = counter.fetch_add(1, Ordering::Relaxed);
+                    // What was not answered is sent again with its key: it may have been done.
+                    let again = unanswered.lock().unwrap().pop();
+                    let n = again.unwrap_or_else(|| counter.fetch_add(1, Ordering::Relaxed));
                     let record = json!([{ "kind": "entry", "id": format!("e{n}"), "account_id": format!("a{}", n % 7), "type": "note", "occurred_at": "2026-01-01T00:00:00Z", "body": format!("word{n} said") }]);
-                    let Ok(response) = client.post(format!("{base}/v1/records")).json(&record).send().await else { continue };
-                    let Ok(body) = response.json::<Value>().await else { continue };
-                    if body["items"][0]["status"] == "added" {
-                        acknowledged.lock().unwrap().insert(format!("e{n}"), body["items"][0]["sequence"].as_i64().unwrap());
-                    }
+                    let request = client.post(format!("{base}/v1/records")).header("idempotency-key", format!("key{n}")).json(&record);
+                    let answer = async { request.send().await?.json::<Value>().await }.await;
+                    let Ok(body) = answer else {
+                        unanswered.lock().unwrap().push(n);
+                        continue;
+                    };
+                    let item = &body["items"][0];
+                    // Done before or not, the answer is that of the first time.
+                    assert_eq!(item["status"], "added", "{body}");
+                    acknowledged.lock().unwrap().insert(format!("e{n}"), item["sequence"].as_i64().unwrap());
                 }
             }));
         }

@@ -23,6 +23,7 @@ mod migrations;
 mod order;
 mod records;
 mod replies;
+mod retries;
 mod search;
 mod sources;
 mod stories;

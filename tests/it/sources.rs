@@ -31,7 +31,13 @@ impl App {
     }
 
     async fn correct(&self, id: &str, correction: &Value) -> (u16, Value) {
-        let response = self.request(Method::PATCH, &format!("/v1/entries/{id}/transcript")).json(correction).send().await.expect("an answer");
+        let response = self
+            .request(Method::PATCH, &format!("/v1/entries/{id}/transcript"))
+            .header("if-match", "*")
+            .json(correction)
+            .send()
+            .await
+            .expect("an answer");
         match response.status().as_u16() {
             status if status < 400 => (status, response.json().await.expect("JSON")),
             _ => problem(response).await,

@@ -64,14 +64,14 @@ async fn take(service: &Service, workspace: WorkspaceId, intake: &Intake, turn: 
         Piece::Mails { items } => {
             let (places, raws): (Vec<At>, Vec<RawMail>) = items.into_iter().unzip();
             let owning = Owning { account_id: intake.account_id.clone(), discover_accounts: intake.discover_accounts };
-            let outcomes = receive::mails(service, workspace, raws, &owning).await?;
+            let outcomes = receive::mails(service, workspace, raws, &owning, None).await?;
             Ok(places.into_iter().zip(outcomes).map(|(at, outcome)| (at, outcome.status, outcome.error)).collect())
         }
         Piece::Records { items } => {
             let _turn = turn.lock().await;
             let (places, lines): (Vec<At>, Vec<String>) = items.into_iter().unzip();
             let versions = tokio::task::spawn_blocking(move || lines.iter().map(|line| record::read(line)).collect()).await?;
-            let outcomes = receive::records(service, workspace, versions).await?;
+            let outcomes = receive::records(service, workspace, versions, None).await?;
             Ok(places.into_iter().zip(outcomes).map(|(at, outcome)| (at, outcome.status, outcome.error)).collect())
         }
         Piece::File { at, what, bytes } => {
@@ -105,7 +105,7 @@ async fn file(
                     receive::discover(service, workspace, read.transcript.addresses()).await?;
                 }
                 let held = intake.held(&read.transcript, at);
-                let mut taken = told(receive::transcripts(service, workspace, vec![(read.transcript, held)]).await?);
+                let mut taken = told(receive::transcripts(service, workspace, vec![(read.transcript, held)], None).await?);
                 taken.extend(refused(read.refused));
                 Ok(taken)
             }
@@ -116,14 +116,14 @@ async fn file(
                 if intake.discover_accounts {
                     receive::discover(service, workspace, calendar::addresses(&read.components)).await?;
                 }
-                let mut taken = told(receive::calendar(service, workspace, read.components, account_id).await?);
+                let mut taken = told(receive::calendar(service, workspace, read.components, account_id, None).await?);
                 taken.extend(refused(read.refused));
                 Ok(taken)
             }
             Err(reason) => Err(reason),
         },
         Whole::Chat => match tokio::task::spawn_blocking(move || chat::read(&bytes)).await? {
-            Ok(conversations) => Ok(told(receive::chat(service, workspace, conversations, account_id).await?)),
+            Ok(conversations) => Ok(told(receive::chat(service, workspace, conversations, account_id, None).await?)),
             Err(reason) => Err(reason),
         },
         Whole::Table | Whole::Cards => {
@@ -149,7 +149,7 @@ async fn file(
                     return Ok(Ok(taken));
                 }
                 let (some, left): (Vec<_>, Vec<_>) = some.into_iter().partition(Result::is_ok);
-                let outcomes = receive::drafts(service, workspace, some.into_iter().flatten().collect()).await?;
+                let outcomes = receive::drafts(service, workspace, some.into_iter().flatten().collect(), None).await?;
                 taken.extend(outcomes.into_iter().map(|(line, o)| (place(Some(line)), o.status, o.error)));
                 taken.extend(refused(left.into_iter().filter_map(Result::err).map(|(line, reason)| (Some(line), reason)).collect()));
             }

@@ -11,6 +11,7 @@ use crate::domain::WorkspaceId;
 use crate::domain::entry::Meeting;
 use crate::domain::record::Kind;
 use crate::ingest::calendar::{self, Component};
+use crate::pipeline::once::{self, Once};
 use crate::pipeline::triggers::Asked;
 use crate::pipeline::{Result as PipelineResult, Service, people};
 use crate::store::{Result, Scope, Tx, calendar as events, entry, record, workspace as workspaces};
@@ -31,6 +32,7 @@ pub async fn calendar(
     workspace: WorkspaceId,
     components: Vec<Component>,
     account_id: Option<String>,
+    once: Option<Once>,
 ) -> PipelineResult<Vec<Outcome>> {
     let mut series: Vec<(String, Vec<Component>)> = Vec::new();
     let mut place: HashMap<String, usize> = HashMap::new();
@@ -46,7 +48,8 @@ pub async fn calendar(
     while series.peek().is_some() {
         let some: Vec<_> = series.by_ref().take(BATCH).collect();
         let (now, config, account_id) = (service.clock.now(), service.config.clone(), account_id.clone());
-        let taken = service.store.write(workspace, move |tx| {
+        let part = once.as_ref().map(|once| once.part(outcomes.len()));
+        let taken = once::write(service, workspace, part, move |tx| {
             Box::pin(async move {
                 let mut taken = Vec::new();
                 let mut asked = Asked::default();
@@ -54,7 +57,7 @@ pub async fn calendar(
                     keep(workspace, tx, uid, components, account_id.as_deref()).await?;
                     taken.extend(bring_in_line(workspace, tx, uid, &mut asked, &config, now).await?);
                 }
-                Ok(taken)
+                Ok(Ok(taken))
             })
         });
         outcomes.extend(taken.await?);

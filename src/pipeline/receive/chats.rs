@@ -5,6 +5,7 @@ use super::transcripts::{Held, transcripts};
 use crate::domain::WorkspaceId;
 use crate::domain::entry::EntryType;
 use crate::ingest::chat::Conversation;
+use crate::pipeline::once::Once;
 use crate::pipeline::{Result as PipelineResult, Service};
 
 /// Takes the conversations of a chat; one that has gone on since is brought up to date.
@@ -16,6 +17,7 @@ pub async fn chat(
     workspace: WorkspaceId,
     conversations: Vec<Conversation>,
     account_id: Option<String>,
+    once: Option<Once>,
 ) -> PipelineResult<Vec<Outcome>> {
     let held = |id: String| Held {
         id: Some(id),
@@ -25,5 +27,5 @@ pub async fn chat(
         ..Held::default()
     };
     let items = conversations.into_iter().map(|c| (c.transcript, held(c.id))).collect();
-    transcripts(service, workspace, items).await
+    transcripts(service, workspace, items, once).await
 }

@@ -12,6 +12,7 @@ use crate::domain::record::{Account, Change as RecordChange, Kind, Record, Versi
 use crate::domain::{Address, WorkspaceId};
 use crate::ingest::record::{self, Rejection};
 use crate::ingest::table::{Company, Draft};
+use crate::pipeline::once::{self, Once};
 use crate::pipeline::triggers::Asked;
 use crate::pipeline::{Result as PipelineResult, Service};
 use crate::store::{Result, Tx, account, party, record as records};
@@ -23,13 +24,14 @@ const BATCH: usize = 500;
 ///
 /// # Errors
 /// When the store fails; then the rows of one transaction were not taken, those before it were.
-pub async fn drafts(service: &Service, workspace: WorkspaceId, drafts: Vec<Draft>) -> PipelineResult<Vec<(u64, Outcome)>> {
+pub async fn drafts(service: &Service, workspace: WorkspaceId, drafts: Vec<Draft>, once: Option<Once>) -> PipelineResult<Vec<(u64, Outcome)>> {
     let mut outcomes = Vec::with_capacity(drafts.len());
     let mut rest = drafts.into_iter().peekable();
     while rest.peek().is_some() {
         let some: Vec<Draft> = rest.by_ref().take(BATCH).collect();
         let (now, config) = (service.clock.now(), service.config.clone());
-        let taken = service.store.write(workspace, move |tx| {
+        let part = once.as_ref().map(|once| once.part(outcomes.len()));
+        let taken = once::write(service, workspace, part, move |tx| {
             Box::pin(async move {
                 let mut taken = Vec::with_capacity(some.len());
                 let mut asked = Asked::default();
@@ -37,7 +39,7 @@ pub async fn drafts(service: &Service, workspace: WorkspaceId, drafts: Vec<Draft
                 for draft in &some {
                     taken.push((draft.line, take_draft(workspace, tx, draft, &mut known, &mut asked, &config, now).await?));
                 }
-                Ok(taken)
+                Ok(Ok(taken))
             })
         });
         outcomes.extend(taken.await?);

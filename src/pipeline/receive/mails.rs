@@ -16,6 +16,7 @@ use crate::ingest::owner::Rule;
 use crate::ingest::record::Rejection;
 use crate::ingest::thread;
 use crate::pipeline::join::Author;
+use crate::pipeline::once::{self, Once};
 use crate::pipeline::triggers::{self, Asked};
 use crate::pipeline::{Result as PipelineResult, Service, attachments, blocking, conversation, join, repeat};
 use crate::store::change::{self, Action, NewChange};
@@ -44,7 +45,16 @@ struct Parsed {
 ///
 /// # Errors
 /// When the store fails; then nothing was taken.
-pub async fn mails(service: &Service, workspace: WorkspaceId, raws: Vec<RawMail>, owning: &Owning) -> PipelineResult<Vec<Outcome>> {
+pub async fn mails(
+    service: &Service,
+    workspace: WorkspaceId,
+    raws: Vec<RawMail>,
+    owning: &Owning,
+    once: Option<Once>,
+) -> PipelineResult<Vec<Outcome>> {
+    if let Some(done) = once::done(service, workspace, once.as_ref()).await? {
+        return Ok(done);
+    }
     let now = service.clock.now();
     let (hashes, raws) = blocking(move || (raws.iter().map(|raw| raw_hash(&raw.bytes)).collect::<Vec<_>>(), raws)).await?;
     let mut tx = service.store.read(workspace).await?;
@@ -65,11 +75,11 @@ pub async fn mails(service: &Service, workspace: WorkspaceId, raws: Vec<RawMail>
     })
     .await?;
     // Nothing to write, no transaction to wait for.
-    if items.iter().all(|item| matches!(item, Item::Seen { here: true, .. } | Item::Refused(_))) {
+    if once.is_none() && items.iter().all(|item| matches!(item, Item::Seen { here: true, .. } | Item::Refused(_))) {
         return Ok(items.into_iter().map(|item| if let Item::Refused(reason) = item { mail_rejected(reason) } else { mail_unchanged() }).collect());
     }
     let (config, owning) = (service.config.clone(), owning.clone());
-    let outcomes = service.store.write(workspace, move |tx| {
+    let taken = once::write(service, workspace, once, move |tx| {
         Box::pin(async move {
             let mut batch = Batch::open(workspace, tx, &items, &owning, &config, now).await?;
             let mut outcomes = Vec::with_capacity(items.len());
@@ -83,10 +93,10 @@ pub async fn mails(service: &Service, workspace: WorkspaceId, raws: Vec<RawMail>
                     Item::Refused(reason) => mail_rejected(reason),
                 });
             }
-            Ok(outcomes)
+            Ok(Ok(outcomes))
         })
     });
-    Ok(outcomes.await?)
+    taken.await
 }
 
 fn mail_unchanged() -> Outcome {

@@ -10,7 +10,7 @@ mod records;
 mod transcripts;
 mod version;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::record::Kind;
@@ -29,7 +29,7 @@ pub use transcripts::{Held, check_entry, transcripts};
 words! { Status { Added = "added", Updated = "updated", Unchanged = "unchanged", Rejected = "rejected" } }
 
 /// What became of one item.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Outcome {
     pub status: Status,
     pub kind: Option<String>,

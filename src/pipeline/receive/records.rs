@@ -13,6 +13,7 @@ use crate::domain::record::{Change as RecordChange, Kind, Record, Version, Works
 use crate::domain::{Address, WorkspaceId};
 use crate::ingest::derive;
 use crate::ingest::record::Rejection;
+use crate::pipeline::once::{self, Once};
 use crate::pipeline::triggers::{self, Asked};
 use crate::pipeline::{Result as PipelineResult, Service, join};
 use crate::store::change::{self, Action, NewChange};
@@ -22,9 +23,14 @@ use crate::store::{Result, Tx, account, entry, party, record, workspace as works
 ///
 /// # Errors
 /// When the store fails; then nothing was taken.
-pub async fn records(service: &Service, workspace: WorkspaceId, items: Vec<std::result::Result<Version, Rejection>>) -> PipelineResult<Vec<Outcome>> {
+pub async fn records(
+    service: &Service,
+    workspace: WorkspaceId,
+    items: Vec<std::result::Result<Version, Rejection>>,
+    once: Option<Once>,
+) -> PipelineResult<Vec<Outcome>> {
     let (now, config) = (service.clock.now(), service.config.clone());
-    let outcomes = service.store.write(workspace, move |tx| {
+    let taken = once::write(service, workspace, once, move |tx| {
         Box::pin(async move {
             let mut outcomes = Vec::with_capacity(items.len());
             let mut asked = Asked::default();
@@ -34,10 +40,10 @@ pub async fn records(service: &Service, workspace: WorkspaceId, items: Vec<std::
                     Err(rejection) => Outcome::rejected(rejection),
                 });
             }
-            Ok(outcomes)
+            Ok(Ok(outcomes))
         })
     });
-    Ok(outcomes.await?)
+    taken.await
 }
 
 /// Adds domains to the workspace's own.

@@ -10,6 +10,7 @@ use crate::domain::entry::{Entry, EntryType, Participant, ParticipantRole};
 use crate::domain::record::Kind;
 use crate::ingest::record::Rejection;
 use crate::ingest::transcript::Transcript;
+use crate::pipeline::once::{self, Once};
 use crate::pipeline::triggers::Asked;
 use crate::pipeline::{PipelineError, Result as PipelineResult, Service, people};
 use crate::store::{Result, Tx, entry, record};
@@ -36,9 +37,14 @@ pub struct Held {
 ///
 /// # Errors
 /// When the store fails; then nothing was taken.
-pub async fn transcripts(service: &Service, workspace: WorkspaceId, items: Vec<(Transcript, Held)>) -> PipelineResult<Vec<Outcome>> {
+pub async fn transcripts(
+    service: &Service,
+    workspace: WorkspaceId,
+    items: Vec<(Transcript, Held)>,
+    once: Option<Once>,
+) -> PipelineResult<Vec<Outcome>> {
     let (now, config) = (service.clock.now(), service.config.clone());
-    let outcomes = service.store.write(workspace, move |tx| {
+    let taken = once::write(service, workspace, once, move |tx| {
         Box::pin(async move {
             let mut outcomes = Vec::with_capacity(items.len());
             let mut asked = Asked::default();
@@ -48,10 +54,10 @@ pub async fn transcripts(service: &Service, workspace: WorkspaceId, items: Vec<(
                     None => make(workspace, tx, transcript, held, &mut asked, &config, now).await?,
                 });
             }
-            Ok(outcomes)
+            Ok(Ok(outcomes))
         })
     });
-    Ok(outcomes.await?)
+    taken.await
 }
 
 /// Whether there is such an entry to attach to.
