@@ -5,6 +5,7 @@ mod account;
 mod bench;
 mod data;
 mod demo;
+mod erase;
 mod eval;
 mod import;
 mod jobs;
@@ -65,6 +66,8 @@ enum Command {
     Verify(verify::Options),
     /// Show what waits, runs, or never worked
     Jobs(jobs::Options),
+    /// Take a person out of everything, for ever
+    Erase(erase::Options),
     /// Make, list and end keys for callers over the network
     Keys(keys::Options),
     /// Measure quality against labelled sets
@@ -152,6 +155,7 @@ async fn dispatch(command: Command, config: Config) -> Outcome {
         Command::Reindex(options) => reindex::run(options, config).await,
         Command::Verify(options) => verify::run(options, config).await,
         Command::Jobs(options) => jobs::run(options, config).await,
+        Command::Erase(options) => erase::run(options, config).await,
         Command::Keys(options) => keys::run(options, config).await,
         Command::Eval(options) => eval::run(options),
         Command::Learn(options) => learn::run(options),

@@ -15,6 +15,7 @@ pub mod likeness;
 pub mod mailbox;
 pub mod owner;
 pub mod record;
+pub mod redact;
 pub mod reply;
 pub mod table;
 pub mod text;

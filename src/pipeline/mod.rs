@@ -6,6 +6,7 @@ pub mod attachments;
 pub mod conversation;
 pub mod correct;
 pub mod demo;
+pub mod erase;
 pub mod follow;
 pub mod join;
 pub mod keys;

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use super::attachments::{self, ATTACHMENTS, Attachments};
+use super::erase::{self, PURGE};
 use super::join::{self, JOIN, Join};
 use super::triggers::{REFRESH, Refresh};
 use super::{PipelineError, Result, Service, receive, refresh};
@@ -169,6 +170,7 @@ async fn perform(service: Service, claimed: Claimed) -> Result<()> {
             });
             Ok(step.await?)
         }
+        PURGE => erase::purge(&service, workspace, &claimed.key, held).await,
         ATTACHMENTS => {
             let wanted: Attachments = read(&claimed)?;
             attachments::read(&service, workspace, wanted, held).await

@@ -6,6 +6,7 @@ mod attachments;
 mod audit;
 mod calendars;
 mod connections;
+mod contacts;
 mod cursor;
 mod emails;
 mod entries;
@@ -113,6 +114,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(accounts::list))
         .routes(routes!(accounts::get))
         .routes(routes!(accounts::contacts))
+        .routes(routes!(contacts::delete))
+        .routes(routes!(contacts::erasures))
+        .routes(routes!(contacts::erasure))
         .routes(routes!(accounts::unmatched))
         .routes(routes!(accounts::assign))
         .routes(routes!(profile::get))

@@ -207,6 +207,16 @@ impl Store {
         writer.run(scope.into(), work).await
     }
 
+    /// Takes what was deleted off the disk: SQLite's log is emptied into the file, whose deleted rows are overwritten
+    /// already. PostgreSQL frees the rows; its own log and backups follow its settings.
+    ///
+    /// # Errors
+    /// When a reader holds on to an old state for too long.
+    pub async fn purge(&self) -> Result<()> {
+        let writer = self.writer.as_ref().ok_or_else(|| StoreError::Refused("this process only reads the store".to_owned()))?;
+        writer.purge().await
+    }
+
     /// The sequence number of the last change known to be durable; wakes whoever waits for the next.
     pub fn committed(&self) -> watch::Receiver<i64> {
         self.committed.clone()
@@ -294,6 +304,22 @@ impl Pool {
         match self {
             Pool::Sqlite(pool) => pool.close().await,
             Pool::Pg(pool) => pool.close().await,
+        }
+    }
+
+    /// See [`Store::purge`]; outside of any transaction.
+    pub(super) async fn purge(&self) -> Result<()> {
+        match self {
+            Pool::Sqlite(pool) => {
+                let (busy, _, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(pool).await?;
+                if busy == 0 { Ok(()) } else { Err(StoreError::Busy) }
+            }
+            Pool::Pg(pool) => {
+                sqlx::raw_sql("VACUUM entry, participant, mail, raw_mail, attachment_text, record, record_version, summary, change")
+                    .execute(pool)
+                    .await?;
+                Ok(())
+            }
         }
     }
 

@@ -206,6 +206,16 @@ pub async fn update(workspace: WorkspaceId, tx: &mut Tx, before: &Stored, new: &
     Ok(())
 }
 
+/// Replaces the words of an entry from which somebody was taken out; what each stretch of the body is stays.
+pub async fn redact(workspace: WorkspaceId, tx: &mut Tx, before: &Stored, redacted: &Entry, sequence: i64) -> Result<()> {
+    on!(tx, c => sqlx::query("UPDATE entry SET subject = $3, body = $4, details = $5, sequence = $6 WHERE workspace_id = $1 AND number = $2")
+        .bind(workspace.0).bind(before.number).bind(redacted.subject.as_deref()).bind(&redacted.body).bind(details(redacted)).bind(sequence)
+        .execute(c).await?.rows_affected());
+    on!(tx, c => sqlx::query("DELETE FROM participant WHERE workspace_id = $1 AND number = $2")
+        .bind(workspace.0).bind(before.number).execute(c).await?.rows_affected());
+    insert_participants(workspace, tx, before.number, redacted).await
+}
+
 pub async fn delete(workspace: WorkspaceId, tx: &mut Tx, stored: &Stored, now: Timestamp) -> Result<()> {
     for statement in ["DELETE FROM entry WHERE workspace_id = $1 AND number = $2", "DELETE FROM participant WHERE workspace_id = $1 AND number = $2"]
     {
@@ -292,6 +302,11 @@ pub async fn after_number(workspace: WorkspaceId, tx: &mut Tx, number: i64, limi
         "SELECT ", columns!(), " FROM entry WHERE +workspace_id = $1 AND number > $2 ORDER BY number LIMIT $3"))
         .bind(workspace.0).bind(number).bind(limit).fetch_all(c).await?);
     rows.into_iter().map(Stored::try_from).collect()
+}
+
+/// Every entry's number and id.
+pub async fn ids(workspace: WorkspaceId, tx: &mut Tx) -> Result<Vec<(i64, String)>> {
+    Ok(on!(tx, c => sqlx::query_as("SELECT number, id FROM entry WHERE workspace_id = $1").bind(workspace.0).fetch_all(c).await?))
 }
 
 /// The workspaces that have entries.

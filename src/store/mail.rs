@@ -25,7 +25,8 @@ pub struct New<'a> {
     /// Fingerprint of its new words.
     pub likeness: Option<u64>,
     pub references: &'a [String],
-    pub raw: &'a [u8],
+    /// None when somebody was taken out of it.
+    pub raw: Option<&'a [u8]>,
 }
 
 pub async fn insert(workspace: WorkspaceId, tx: &mut Tx, new: &New<'_>) -> Result<()> {
@@ -45,7 +46,8 @@ pub async fn insert(workspace: WorkspaceId, tx: &mut Tx, new: &New<'_>) -> Resul
             query.build().execute(c).await?;
         });
     }
-    let packed = lz4_flex::compress_prepend_size(new.raw);
+    let Some(raw) = new.raw else { return Ok(()) };
+    let packed = lz4_flex::compress_prepend_size(raw);
     on!(tx, c => sqlx::query("INSERT INTO raw_mail (number, workspace_id, bytes) VALUES ($1, $2, $3)")
         .bind(new.number).bind(workspace.0).bind(packed).execute(c).await?.rows_affected());
     Ok(())

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod calendar;
 pub mod change;
 pub mod entry;
+pub mod erasure;
 pub mod idempotency;
 pub mod identity;
 pub mod integrity;

@@ -57,7 +57,7 @@ pub fn content_hash(body: &str) -> String {
 }
 
 /// Every text in a record's JSON, in lower case, one a line; lower-cased here because databases differ in it.
-fn words(body: &str) -> String {
+pub(super) fn words(body: &str) -> String {
     fn collect(value: &serde_json::Value, words: &mut String) {
         match value {
             serde_json::Value::String(text) => {

@@ -25,6 +25,18 @@ pub async fn open(tx: &mut Tx, name: &str, now: Timestamp) -> Result<WorkspaceId
     Ok(WorkspaceId(row.0))
 }
 
+/// Every workspace with its name.
+pub async fn all(tx: &mut Tx) -> Result<Vec<(WorkspaceId, String)>> {
+    let rows: Vec<(i64, String)> = on!(tx, c => sqlx::query_as("SELECT workspace_id, name FROM workspace ORDER BY workspace_id").fetch_all(c).await?);
+    Ok(rows.into_iter().map(|(id, name)| (WorkspaceId(id), name)).collect())
+}
+
+/// The name of a workspace.
+pub async fn name(workspace: WorkspaceId, tx: &mut Tx) -> Result<String> {
+    let (name,): (String,) = on!(tx, c => sqlx::query_as("SELECT name FROM workspace WHERE workspace_id = $1").bind(workspace.0).fetch_one(c).await?);
+    Ok(name)
+}
+
 /// The workspace's zone, an IANA name.
 pub async fn timezone(workspace: WorkspaceId, tx: &mut Tx) -> Result<Option<String>> {
     let row: Option<(Option<String>,)> = on!(tx, c => sqlx::query_as("SELECT timezone FROM workspace WHERE workspace_id = $1")

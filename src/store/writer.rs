@@ -26,10 +26,16 @@ struct Work {
     reply: oneshot::Sender<Result<Reply>>,
 }
 
+enum Order {
+    Work(Work),
+    /// Take what was deleted off the disk.
+    Purge(oneshot::Sender<Result<()>>),
+}
+
 /// The sending side of the writer's queue.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
-    queue: mpsc::Sender<Work>,
+    queue: mpsc::Sender<Order>,
 }
 
 impl Writer {
@@ -46,12 +52,22 @@ impl Writer {
     {
         let run: Job = Box::new(move |tx| Box::pin(async move { work(tx).await.map(|value| Box::new(value) as Reply) }));
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Work { scope, run, reply }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
-            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
-        })?;
+        self.order(Order::Work(Work { scope, run, reply }))?;
         let value = answer.await.map_err(|_| StoreError::Closed)??;
         Ok(*value.downcast::<T>().expect("the reply has the type the work returned"))
+    }
+
+    pub(super) async fn purge(&self) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        self.order(Order::Purge(reply))?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    fn order(&self, order: Order) -> Result<()> {
+        self.queue.try_send(order).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })
     }
 
     /// Returns when everything queued before is durable.
@@ -61,8 +77,22 @@ impl Writer {
     }
 }
 
-async fn write_all(mut pool: Pool, mut queue: mpsc::Receiver<Work>, committed: watch::Sender<i64>) {
-    while let Some(first) = queue.recv().await {
+async fn write_all(mut pool: Pool, mut queue: mpsc::Receiver<Order>, committed: watch::Sender<i64>) {
+    // What was received while a group was put together, and does not belong to it.
+    let mut held: Option<Order> = None;
+    loop {
+        let order = match held.take() {
+            Some(order) => Some(order),
+            None => queue.recv().await,
+        };
+        let first = match order {
+            Some(Order::Work(work)) => work,
+            Some(Order::Purge(reply)) => {
+                let _ = reply.send(pool.purge().await);
+                continue;
+            }
+            None => break,
+        };
         let mut tx = match pool.begin_write().await {
             Ok(tx) => tx,
             Err(error) => {
@@ -79,7 +109,13 @@ async fn write_all(mut pool: Pool, mut queue: mpsc::Receiver<Work>, committed: w
                 done.push(finished);
             }
             let may_grow = done.len() < GROUP && started.elapsed() < GROUP_TIME;
-            next = if may_grow { queue.try_recv().ok() } else { None };
+            next = match may_grow.then(|| queue.try_recv().ok()).flatten() {
+                Some(Order::Work(work)) => Some(work),
+                other => {
+                    held = other;
+                    None
+                }
+            };
         }
         let sequence = tx.sequence;
         match tx.commit().await {

@@ -13,6 +13,7 @@ mod cli;
 mod damage;
 mod database;
 mod emails;
+mod erase;
 mod events;
 mod hidden;
 mod hostile;

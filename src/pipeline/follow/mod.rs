@@ -133,6 +133,11 @@ impl Live {
         *self.indexed.borrow() >= sequence && self.building().is_empty()
     }
 
+    /// The data directory.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// Where the index of a workspace lies.
     pub fn directory(&self, workspace: WorkspaceId) -> PathBuf {
         write::directory(&self.data, workspace)
@@ -172,7 +177,7 @@ impl Live {
     /// # Errors
     /// When files cannot be rewritten.
     pub async fn purge(&self, workspace: WorkspaceId) -> Result<()> {
-        self.ask(|reply| Command::Purge(workspace, reply)).await
+        self.ask(|reply| Command::Purge(workspace, reply)).await.map_err(|error| PipelineError::Stopped(error.to_string()))
     }
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T> {

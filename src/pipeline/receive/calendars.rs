@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::entries::{Source, delete_entry, put_entry};
+use super::entries::{Source, delete_entry, erased, put_entry};
 use super::{Outcome, Status};
 use crate::config::Config;
 use crate::domain::WorkspaceId;
 use crate::domain::entry::Meeting;
 use crate::domain::record::Kind;
 use crate::ingest::calendar::{self, Component};
+use crate::pipeline::erase::Fate;
 use crate::pipeline::once::{self, Once};
 use crate::pipeline::triggers::Asked;
 use crate::pipeline::{Result as PipelineResult, Service, people};
@@ -133,7 +134,7 @@ async fn bring_in_line(workspace: WorkspaceId, tx: &mut Tx, uid: &str, asked: &m
         new.account_id = account_id.clone();
         let Some(stored) = before.remove(&id) else {
             // Deleted by hand: it does not come back.
-            if removed.contains(&id) {
+            if removed.contains(&id) || erased(workspace, tx, &mut new).await? == Fate::Gone {
                 outcomes.push(Outcome::of(Status::Unchanged, Kind::Entry, &id, None));
                 continue;
             }

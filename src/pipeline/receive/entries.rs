@@ -6,17 +6,18 @@ use super::version::{Standing, StoredVersion, standing};
 use super::{Outcome, Status};
 use crate::analyse::language;
 use crate::config::Config;
-use crate::domain::WorkspaceId;
 use crate::domain::entry::{Direction, Entry, EntryType, Side};
 use crate::domain::record::Kind;
 use crate::domain::span::{Span, SpanKind};
+use crate::domain::{Address, WorkspaceId};
 use crate::ingest::owner::Rule;
 use crate::ingest::reply;
+use crate::pipeline::erase::{Erased, Fate};
 use crate::pipeline::join::Owned;
 use crate::pipeline::triggers::{self, Asked};
 use crate::pipeline::{people, repeat};
 use crate::store::change::{self, Action, NewChange};
-use crate::store::{Result, Tx, entry, record, repeat as said};
+use crate::store::{Result, Tx, entry, party, record, repeat as said};
 
 pub(super) async fn take_entry(
     workspace: WorkspaceId,
@@ -39,6 +40,9 @@ pub(super) async fn take_entry(
         Standing::Same | Standing::Older => return Ok(Outcome::of(Status::Unchanged, Kind::Entry, &sent.id, None)),
     }
     let mut entry = sent.clone();
+    if stored.is_none() && erased(workspace, tx, &mut entry).await? == Fate::Gone {
+        return Ok(Outcome::of(Status::Unchanged, Kind::Entry, &sent.id, None));
+    }
     match entry.r#type {
         EntryType::EmailSent => {
             entry.side.get_or_insert(Side::Us);
@@ -55,6 +59,19 @@ pub(super) async fn take_entry(
     let sequence = put_entry(workspace, tx, &mut entry, stored.as_ref(), source, asked, config, now).await?;
     let status = if stored.is_some() { Status::Updated } else { Status::Added };
     Ok(Outcome::of(status, Kind::Entry, &entry.id, Some(sequence)))
+}
+
+/// Whether a new entry was erased before, or is of an erased person; somebody who only took part is taken out of it.
+pub(super) async fn erased(workspace: WorkspaceId, tx: &mut Tx, entry: &mut Entry) -> Result<Fate> {
+    let people = entry.participants.iter().map(|p| p.email.as_deref()).chain(entry.transcript.iter().map(|t| t.email.as_deref()));
+    let addresses: Vec<Address> = people.flatten().filter_map(Address::parse).collect();
+    let addresses: Vec<&Address> = addresses.iter().collect();
+    let erased = Erased::look_up(workspace, tx, &[("entry", &entry.id)], &addresses).await?;
+    if erased.is_empty() {
+        return Ok(Fate::Stays);
+    }
+    let parties = party::known(workspace, tx, &addresses).await?;
+    Ok(erased.settle(entry, |address| parties.is_us(address)))
 }
 
 /// Where an entry that is no mail comes from.

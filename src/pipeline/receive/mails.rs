@@ -15,6 +15,7 @@ use crate::ingest::email::{self, Mail};
 use crate::ingest::owner::Rule;
 use crate::ingest::record::Rejection;
 use crate::ingest::thread;
+use crate::pipeline::erase::{Erased, Fate};
 use crate::pipeline::join::Author;
 use crate::pipeline::once::{self, Once};
 use crate::pipeline::triggers::{self, Asked};
@@ -119,6 +120,7 @@ struct Batch<'a> {
     present: HashMap<String, i64>,
     /// Mails that were deleted: they do not come back.
     deleted: HashSet<String>,
+    erased: Erased,
     owning: &'a Owning,
     config: &'a Config,
     asked: Asked,
@@ -141,15 +143,18 @@ impl<'a> Batch<'a> {
             parties.team.extend(known.team);
             parties.us_domains = known.us_domains;
         }
+        let people: HashSet<Address> = mails.iter().flat_map(|mail| mail.entry.participants.iter().filter_map(|p| p.address())).collect();
+        let marked: Vec<(&str, &str)> = ids.iter().map(|id| ("entry", *id)).collect();
+        let erased = Erased::look_up(workspace, tx, &marked, &people.iter().collect::<Vec<_>>()).await?;
         if parties.us_domains.is_empty() {
             parties.us_domains = workspaces::us_domains(workspace, tx).await?;
         }
-        Ok(Batch { workspace, parties, present, deleted, owning, config, asked: Asked::default(), now })
+        Ok(Batch { workspace, parties, present, deleted, erased, owning, config, asked: Asked::default(), now })
     }
 
     async fn take(&mut self, tx: &mut Tx, parsed: Parsed) -> Result<Outcome> {
         let (workspace, now) = (self.workspace, self.now);
-        let mail = *parsed.mail;
+        let mut mail = *parsed.mail;
         let id = mail.entry.id.clone();
         if let Some(&number) = self.present.get(&id) {
             mail::add_provenance(workspace, tx, number, &parsed.raw.source, &parsed.hash, now).await?;
@@ -157,6 +162,15 @@ impl<'a> Batch<'a> {
         }
         if self.deleted.contains(&id) {
             return Ok(Outcome::of(Status::Unchanged, Kind::Entry, &id, None));
+        }
+        let before = mail.entry.clone();
+        if self.erased.settle(&mut mail.entry, |address| self.parties.is_us(address)) == Fate::Gone {
+            return Ok(Outcome::of(Status::Unchanged, Kind::Entry, &id, None));
+        }
+        // The bytes hold whoever was taken out, and so may what they hide.
+        let whole = mail.entry == before;
+        if !whole {
+            mail.hidden.clear();
         }
         if self.owning.discover_accounts && !mail.flags.contains(&Flag::UnverifiedSender) {
             self.discover(tx, &mail).await?;
@@ -187,7 +201,7 @@ impl<'a> Batch<'a> {
             hidden: &mail.hidden,
             likeness: mail.likeness,
             references: &mail.references,
-            raw: &parsed.raw.bytes,
+            raw: whole.then_some(&parsed.raw.bytes),
         };
         mail::insert(workspace, tx, &new).await?;
         mail::add_provenance(workspace, tx, number, &parsed.raw.source, &parsed.hash, now).await?;

@@ -13,6 +13,7 @@ use crate::domain::record::{Change as RecordChange, Kind, Record, Version, Works
 use crate::domain::{Address, WorkspaceId};
 use crate::ingest::derive;
 use crate::ingest::record::Rejection;
+use crate::pipeline::erase::Erased;
 use crate::pipeline::once::{self, Once};
 use crate::pipeline::triggers::{self, Asked};
 use crate::pipeline::{Result as PipelineResult, Service, join};
@@ -75,6 +76,11 @@ pub(in crate::pipeline) async fn take(
         return take_entry(workspace, tx, entry, version.updated_at, asked, config, now).await;
     }
     let (kind, id) = (version.kind(), version.id());
+    if let RecordChange::Put(record) = &version.change
+        && let Some(outcome) = erased(workspace, tx, record).await?
+    {
+        return Ok(outcome);
+    }
     let stored = record::find(workspace, tx, kind, id).await?;
     let body = match &version.change {
         RecordChange::Put(record) => record.to_json(),
@@ -164,6 +170,30 @@ pub(in crate::pipeline) async fn take(
         (false, false) => Status::Added,
     };
     Ok(Outcome::of(status, kind, id, Some(sequence)))
+}
+
+/// What is said about a record that was erased; none when it is to be taken.
+async fn erased(workspace: WorkspaceId, tx: &mut Tx, record: &Record) -> Result<Option<Outcome>> {
+    let (kind, id) = (record.kind(), record.id());
+    let addresses: Vec<Address> = match record {
+        Record::Contact(contact) => contact.emails.iter().filter_map(|email| Address::parse(email)).collect(),
+        Record::Ticket(_) | Record::Enrichment(_) => Vec::new(),
+        _ => return Ok(None),
+    };
+    let erased = Erased::look_up(workspace, tx, &[(kind.as_str(), id)], &addresses.iter().collect::<Vec<_>>()).await?;
+    let at = match record {
+        // The address of an erased person may be met again: by whoever was made known after that.
+        Record::Contact(contact) => {
+            let known = addresses.iter().filter_map(|address| erased.address(address));
+            erased.id(kind.as_str(), id).or(known.filter(|at| contact.created_at.is_none_or(|created| created <= *at)).max())
+        }
+        _ => erased.id(kind.as_str(), id),
+    };
+    let rejected = |at: Timestamp| {
+        let reason = format!("it was erased on {} and does not come back", at.strftime("%Y-%m-%d"));
+        Outcome::rejected(Rejection { kind: Some(kind.to_string()), id: Some(id.to_owned()), reason })
+    };
+    Ok(at.map(rejected))
 }
 
 fn causes_entries(kind: Kind) -> bool {

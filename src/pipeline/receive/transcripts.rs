@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::entries::{Source, put_entry};
+use super::entries::{Source, erased, put_entry};
 use super::{Outcome, Status};
 use crate::config::Config;
 use crate::domain::WorkspaceId;
@@ -10,6 +10,7 @@ use crate::domain::entry::{Entry, EntryType, Participant, ParticipantRole};
 use crate::domain::record::Kind;
 use crate::ingest::record::Rejection;
 use crate::ingest::transcript::Transcript;
+use crate::pipeline::erase::Fate;
 use crate::pipeline::once::{self, Once};
 use crate::pipeline::triggers::Asked;
 use crate::pipeline::{PipelineError, Result as PipelineResult, Service, people};
@@ -105,6 +106,9 @@ async fn make(
     entry.duration_seconds = transcript.duration_seconds();
     entry.transcript = transcript.turns.clone();
     add_people(&mut entry, transcript);
+    if erased(workspace, tx, &mut entry).await? == Fate::Gone {
+        return Ok(Outcome::of(Status::Unchanged, Kind::Entry, &entry.id, None));
+    }
     let source = Source { given: held.account_id.is_some(), ..Source::default() };
     let sequence = put_entry(workspace, tx, &mut entry, None, source, asked, config, now).await?;
     Ok(Outcome { unmatched: entry.account_id.is_none(), ..Outcome::of(Status::Added, Kind::Entry, &entry.id, Some(sequence)) })

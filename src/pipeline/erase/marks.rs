@@ -1,0 +1,105 @@
+//! Marks: what is kept of an erased person. A hash tells whether an id or address is theirs when it comes again, and
+//! tells nobody who they were.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::domain::entry::Entry;
+use crate::domain::{Address, WorkspaceId};
+use crate::ingest::redact::{Person, Redactor};
+use crate::store::{Result, Tx, erasure, workspace};
+
+/// The mark of something that went: a contact's id, an address, an entry's id, a record's.
+pub(super) fn mark(workspace: &str, kind: &str, value: &str) -> String {
+    let text = format!("rapport erased\n{}:{workspace}\n{kind}\n{value}", workspace.len());
+    Sha256::digest(text)[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What was erased in a workspace, as far as some incoming values go.
+#[derive(Debug, Default)]
+pub struct Erased {
+    workspace: String,
+    known: HashMap<String, Timestamp>,
+}
+
+/// What becomes of an entry that comes in.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is taken as it is.
+    Stays,
+    /// It was erased, or is an erased person's from before: it does not come back.
+    Gone,
+}
+
+impl Erased {
+    /// Looks up ids (with their kind) and addresses; costs one question where nobody was ever erased.
+    pub async fn look_up(workspace: WorkspaceId, tx: &mut Tx, ids: &[(&str, &str)], addresses: &[&Address]) -> Result<Erased> {
+        if !erasure::any(workspace, tx).await? {
+            return Ok(Erased::default());
+        }
+        let name = workspace::name(workspace, tx).await?;
+        let of_ids = ids.iter().map(|(kind, id)| mark(&name, kind, id));
+        let of_addresses = addresses.iter().map(|address| mark(&name, "address", address.as_str()));
+        let known = erasure::known(workspace, tx, &of_ids.chain(of_addresses).collect::<Vec<_>>()).await?;
+        Ok(Erased { workspace: name, known })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    fn at(&self, kind: &str, value: &str) -> Option<Timestamp> {
+        if self.known.is_empty() {
+            return None;
+        }
+        self.known.get(&mark(&self.workspace, kind, value)).copied()
+    }
+
+    /// When this id was erased.
+    pub fn id(&self, kind: &str, id: &str) -> Option<Timestamp> {
+        self.at(kind, id)
+    }
+
+    /// When the person with this address was erased.
+    pub fn address(&self, address: &Address) -> Option<Timestamp> {
+        self.at("address", address.as_str())
+    }
+
+    /// What becomes of an entry: what was written by or to an erased person before they were erased stays away; from what
+    /// they only took part in they are taken out. What comes later is a new acquaintance.
+    pub fn settle(&self, entry: &mut Entry, is_us: impl Fn(&Address) -> bool) -> Fate {
+        if self.known.is_empty() {
+            return Fate::Stays;
+        }
+        if self.at("entry", &entry.id).is_some() {
+            return Fate::Gone;
+        }
+        let there =
+            entry.participants.iter().filter_map(|p| p.address()).chain(entry.transcript.iter().filter_map(|t| Address::parse(t.email.as_deref()?)));
+        let gone: Vec<Address> = there.filter(|address| self.address(address).is_some_and(|at| entry.occurred_at <= at)).collect();
+        if gone.is_empty() {
+            return Fate::Stays;
+        }
+        let person = Person { addresses: gone, names: Vec::new() };
+        if belongs_to(entry, &person, &is_us) {
+            return Fate::Gone;
+        }
+        Redactor::new(person, &[]).entry(entry);
+        Fate::Stays
+    }
+}
+
+/// Whether an entry is this person's own: they wrote it, or nobody else from outside took part.
+pub(super) fn belongs_to(entry: &Entry, person: &Person, is_us: &impl Fn(&Address) -> bool) -> bool {
+    use crate::domain::entry::ParticipantRole::From;
+    let is_theirs = |name: Option<&str>, email: Option<&str>| person.is(name, email);
+    let people = entry.participants.iter().map(|p| (p.name.as_deref(), p.email.as_deref()));
+    let speakers = entry.transcript.iter().map(|t| (t.speaker.as_deref(), t.email.as_deref()));
+    let took_part = people.clone().chain(speakers.clone()).any(|(name, email)| is_theirs(name, email));
+    let wrote = entry.participants.iter().any(|p| p.role == From && is_theirs(p.name.as_deref(), p.email.as_deref()));
+    let ours = |email: Option<&str>| email.and_then(Address::parse).is_some_and(|address| is_us(&address));
+    let others = people.chain(speakers).any(|(name, email)| !is_theirs(name, email) && !ours(email) && (name.is_some() || email.is_some()));
+    wrote || took_part && !others
+}
