@@ -2,6 +2,7 @@
 //! rejected something.
 
 mod account;
+mod backup;
 mod bench;
 mod data;
 mod demo;
@@ -66,6 +67,10 @@ enum Command {
     Verify(verify::Options),
     /// Show what waits, runs, or never worked
     Jobs(jobs::Options),
+    /// Copy everything into a file, also while a server writes
+    Backup(backup::Options),
+    /// Put a backup in place
+    Restore(backup::RestoreOptions),
     /// Take a person out of everything, for ever
     Erase(erase::Options),
     /// Make, list and end keys for callers over the network
@@ -155,6 +160,8 @@ async fn dispatch(command: Command, config: Config) -> Outcome {
         Command::Reindex(options) => reindex::run(options, config).await,
         Command::Verify(options) => verify::run(options, config).await,
         Command::Jobs(options) => jobs::run(options, config).await,
+        Command::Backup(options) => backup::run(options, config).await,
+        Command::Restore(options) => backup::restore(options, config).await,
         Command::Erase(options) => erase::run(options, config).await,
         Command::Keys(options) => keys::run(options, config).await,
         Command::Eval(options) => eval::run(options),

@@ -16,7 +16,7 @@ pub struct Entry {
     pub at: Timestamp,
     /// The id of a key, `command line`, or `local` without keys.
     pub actor: String,
-    /// What was done: `key.create`, `key.revoke`, `session.open`, `session.close`, `contact.erase`, `backup`, `restore`, `reindex`.
+    /// What was done: `key.create`, `key.revoke`, `session.open`, `session.close`, `contact.erase`.
     pub action: String,
     /// What it was done to; never an address or words.
     pub subject: String,

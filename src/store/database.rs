@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, ConnectOptions, Postgres, Sqlite, Transaction};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -217,6 +217,21 @@ impl Store {
         writer.purge().await
     }
 
+    /// How the SQLite file is opened to read; none on PostgreSQL.
+    pub(super) fn sqlite_options(&self) -> Option<SqliteConnectOptions> {
+        match &self.readers {
+            Pool::Sqlite(pool) => Some((*pool.connect_options()).clone()),
+            Pool::Pg(_) => None,
+        }
+    }
+
+    /// A transaction of its own that writes and sees everything, beside the writer's queue: to put a backup in place.
+    pub(super) async fn begin_alone(&self) -> Result<Tx> {
+        let mut tx = self.readers.begin_write().await?;
+        tx.begin_work(Scope::All).await?;
+        Ok(tx)
+    }
+
     /// The sequence number of the last change known to be durable; wakes whoever waits for the next.
     pub fn committed(&self) -> watch::Receiver<i64> {
         self.committed.clone()
@@ -390,6 +405,13 @@ fn sqlite(path: &Path) -> SqliteConnectOptions {
         .pragma("secure_delete", "ON")
         .pragma("mmap_size", "268435456")
         .statement_cache_capacity(300)
+}
+
+/// One connection to an SQLite file of this version, made or migrated when needed.
+pub(super) async fn migrated_sqlite(path: &Path) -> Result<SqliteConnection> {
+    let mut connection = sqlite(path).create_if_missing(true).connect().await?;
+    sqlx::migrate!("migrations/sqlite").run(&mut connection).await.map_err(newer_version)?;
+    Ok(connection)
 }
 
 fn newer_version(error: sqlx::migrate::MigrateError) -> StoreError {

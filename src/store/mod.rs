@@ -9,6 +9,7 @@ mod writer;
 pub mod account;
 pub mod attachment;
 pub mod audit;
+pub mod backup;
 pub mod calendar;
 pub mod change;
 pub mod entry;

@@ -18,16 +18,16 @@ pub fn program(data: &Path) -> Command {
     command
 }
 
-fn rapport(data: &Path, arguments: &[&str]) -> Output {
+pub fn rapport(data: &Path, arguments: &[&str]) -> Output {
     let mut command = program(data);
     command.args(arguments).arg("--data").arg(data).output().expect("the program runs")
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn last_line(output: &Output) -> String {
+pub fn last_line(output: &Output) -> String {
     text(&output.stdout).lines().last().unwrap_or_default().to_owned()
 }
 

@@ -12,7 +12,7 @@ use crate::app::{App, account, note, problem, raw_mail};
 const NAME: &str = "Zyxwora Quibblex";
 const ADDRESS: &str = "zyx.quibblex@acme.example";
 const SAID: &str = "flumadiddle";
-const CANARIES: [&str; 4] = ["zyxwora", "quibblex", "flumadiddle", "gobbledegook"];
+pub const CANARIES: [&str; 4] = ["zyxwora", "quibblex", "flumadiddle", "gobbledegook"];
 
 fn mails() -> Vec<String> {
     let said = format!("Our {SAID} budget is approved for the depots.");
@@ -58,7 +58,7 @@ fn records() -> Vec<Value> {
 
 const CALENDAR: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:1@x\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:20260110T090000Z\r\nDTEND:20260110T100000Z\r\nSUMMARY:Review with Zyxwora Quibblex\r\nATTENDEE;CN=Zyxwora Quibblex:mailto:zyx.quib\r\n blex@acme.example\r\nATTENDEE;CN=Bob Low:mailto:bob@acme.example\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
 
-async fn bring(app: &App) -> Vec<String> {
+pub async fn bring(app: &App) -> Vec<String> {
     let mut outcomes: Vec<String> = app.post(&records()).await.iter().map(|o| o["status"].as_str().unwrap().to_owned()).collect();
     for mail in mails() {
         outcomes.push(app.mail("jo", &mail).await["status"].as_str().unwrap().to_owned());
@@ -70,7 +70,7 @@ async fn bring(app: &App) -> Vec<String> {
 }
 
 /// Everything that callers can read.
-async fn every_answer(app: &App) -> String {
+pub async fn every_answer(app: &App) -> String {
     let mut paths: Vec<String> = [
         "/v1/accounts",
         "/v1/accounts/acme",
@@ -113,7 +113,7 @@ async fn every_answer(app: &App) -> String {
 }
 
 /// Files under a folder that hold a canary, in upper or lower case or in base64.
-fn files_with(folder: &Path, found: &mut Vec<String>) {
+pub fn files_with(folder: &Path, found: &mut Vec<String>) {
     let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text).trim_end_matches('=').to_owned().into_bytes();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -134,7 +134,7 @@ fn files_with(folder: &Path, found: &mut Vec<String>) {
     }
 }
 
-async fn erase(app: &App) -> Value {
+pub async fn erase(app: &App) -> Value {
     let response = app.request(Method::DELETE, "/v1/contacts/c1?erase=true").send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     response.json().await.unwrap()

@@ -129,7 +129,7 @@ async fn person_in(
 ) -> store::Result<Erasure> {
     let name = workspaces::name(workspace, tx).await?;
     let mark = |kind: &str, value: &str| marks::mark(&name, kind, value);
-    let mut marked: Vec<String> = person.addresses.iter().map(|address| mark("address", address.as_str())).collect();
+    let mut marked: BTreeSet<String> = person.addresses.iter().map(|address| mark("address", address.as_str())).collect();
     marked.extend(contact.map(|contact| mark("contact", &contact.id)));
     let mut counts = Counts::default();
     let mut accounts: BTreeSet<String> = contact.iter().map(|contact| contact.account_id.clone()).collect();
@@ -146,7 +146,7 @@ async fn person_in(
             counts.entries_deleted += 1;
         }
         erasure::remove_record(workspace, tx, *kind, id_of_record, id).await?;
-        marked.push(mark(kind.as_str(), id_of_record));
+        marked.insert(mark(kind.as_str(), id_of_record));
         counts.records_deleted += 1;
     }
 
@@ -166,7 +166,7 @@ async fn person_in(
             }
             wrote.push(stored.entry.body.clone());
             accounts.extend(stored.entry.account_id.clone());
-            marked.push(mark("entry", &stored.entry.id));
+            marked.insert(mark("entry", &stored.entry.id));
             deleted_events.extend(stored.origin.as_deref().and_then(|origin| origin.strip_prefix("event:")).map(str::to_owned));
             remove(workspace, tx, &stored, now).await?;
             counts.entries_deleted += 1;
@@ -215,7 +215,7 @@ async fn person_in(
     let sequence = change::append(workspace, tx, done, now).await?;
     let receipt = serde_json::to_string(&counts).expect("counts are numbers");
     let erased = Erasure { id: id.to_owned(), erased_at: now, receipt, sequence, purged_at: None };
-    erasure::put(workspace, tx, &erased, &marked).await?;
+    erasure::put(workspace, tx, &erased, &marked.into_iter().collect::<Vec<_>>()).await?;
     job::enqueue(workspace, tx, PURGE, id, "{}", When::NOW, now).await?;
     Ok(erased)
 }

@@ -77,13 +77,13 @@ impl Live {
                 shelves.insert(workspace, shelf(&write::directory(&home, workspace), &own));
             }
             for workspace in with_entries {
-                shelves.entry(workspace).or_insert_with(|| Shelf { index: None, building: Some("it is not there yet".to_owned()) });
+                shelves.entry(workspace).or_insert_with(|| Shelf { index: None, building: Some(MISSING.to_owned()) });
             }
             Ok::<_, IndexError>(shelves)
         })
         .await??;
         for shelf in shelves.values() {
-            if let Some(reason) = &shelf.building {
+            if let Some(reason) = shelf.building.as_ref().filter(|reason| *reason != MISSING) {
                 tracing::warn!(%reason, "a search index is built again");
             }
         }
@@ -95,7 +95,7 @@ impl Live {
     /// Opens the indexes beside a process that writes them.
     pub fn open_to_read(data: &Path) -> Result<Live> {
         let mut shelves = HashMap::new();
-        for workspace in write::workspaces(data).map_err(|_| IndexError::Building("it is not there yet".to_owned()))? {
+        for workspace in write::workspaces(data).map_err(|_| IndexError::Building(MISSING.to_owned()))? {
             let shelf = match Index::open(&write::directory(data, workspace)) {
                 Ok(index) => Shelf { index: Some(Arc::new(index)), building: None },
                 Err(error) => Shelf { index: None, building: Some(error.to_string()) },
@@ -224,6 +224,9 @@ impl Live {
         Ok(position)
     }
 }
+
+/// Why an index is built for the first time, or after its folder was removed.
+const MISSING: &str = "it is not there yet";
 
 const UNPOISONED: &str = "nothing panics while holding this lock";
 
