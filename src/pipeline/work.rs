@@ -18,7 +18,7 @@ use crate::store::{Scope, idempotency, key};
 const IDLE: Duration = Duration::from_secs(1);
 
 /// A worker reports so often that it is still at it: often enough for a lease to survive a few lost reports.
-const HEARTBEAT: Duration = Duration::from_secs(2);
+const HEARTBEAT: Duration = Duration::from_millis(1_500);
 
 /// Works until stopped; a job under way is finished first.
 pub async fn run(service: Service, stop: CancellationToken) {

@@ -51,7 +51,7 @@ impl Store {
         let mut into = migrated_sqlite(file).await?;
         for table in tables(&mut into).await? {
             sqlx::query(AssertSqlSafe(format!("DELETE FROM {}", table.name))).execute(&mut into).await?;
-            table.from_postgres(from, &mut into).await?;
+            table.take_in(from, &mut into).await?;
         }
         into.close().await?;
         Ok(())
@@ -145,7 +145,7 @@ async fn into_postgres(copy: &Path, location: &Location, replace: bool) -> Resul
     }
     for table in tables(&mut from).await? {
         sqlx::query(AssertSqlSafe(format!("DELETE FROM {}", table.name))).execute(&mut **into).await?;
-        table.to_postgres(&mut from, into).await?;
+        table.give_out(&mut from, into).await?;
     }
     // What is handed out next comes after what is there.
     for (table, column) in [("workspace", "workspace_id"), ("account", "number"), ("change", "sequence"), ("job", "job_id")] {
@@ -240,7 +240,7 @@ macro_rules! copy_rows {
 }
 
 impl Table {
-    async fn from_postgres(&self, from: &mut PgConnection, into: &mut SqliteConnection) -> Result<()> {
+    async fn take_in(&self, from: &mut PgConnection, into: &mut SqliteConnection) -> Result<()> {
         let mut into = into.begin().await?;
         let into_connection: &mut <Sqlite as sqlx::Database>::Connection = &mut into;
         copy_rows!(self, from, into_connection);
@@ -248,7 +248,7 @@ impl Table {
         Ok(())
     }
 
-    async fn to_postgres(&self, from: &mut SqliteConnection, into: &mut PgConnection) -> Result<()> {
+    async fn give_out(&self, from: &mut SqliteConnection, into: &mut PgConnection) -> Result<()> {
         copy_rows!(self, from, into);
         Ok(())
     }

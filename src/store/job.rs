@@ -11,7 +11,7 @@ use crate::domain::WorkspaceId;
 pub const MAX_ATTEMPTS: i64 = 5;
 
 /// A worker that has not reported for so long is taken for dead, and its job is given to another.
-pub const LEASE: SignedDuration = SignedDuration::from_secs(8);
+pub const LEASE: SignedDuration = SignedDuration::from_secs(6);
 
 /// A worker's hold on a job. The number of the attempt tells it from a worker that took the job over: whoever lost its
 /// job can no longer finish it, and its effect is undone with it.

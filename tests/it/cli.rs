@@ -39,8 +39,13 @@ pub struct Served {
 
 impl Served {
     pub fn start(data: &Path) -> Served {
+        Served::launch(program(data), data)
+    }
+
+    /// Starts a program that is set up already.
+    pub fn launch(mut program: Command, data: &Path) -> Served {
         let mut child =
-            program(data).args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).stdout(Stdio::piped()).spawn().expect("the server starts");
+            program.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).stdout(Stdio::piped()).spawn().expect("the server starts");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
         let address = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line:?}")).to_owned();
