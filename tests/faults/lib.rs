@@ -105,8 +105,11 @@ type Open = unsafe extern "C" fn(*const c_char, c_int, libc::mode_t) -> c_int;
 pub unsafe extern "C" fn write(fd: c_int, bytes: *const c_void, count: usize) -> isize {
     match before_write(fd) {
         Some(error) => fail(error),
-        // SAFETY: handed on as it came.
-        None => unsafe { real!(c"write" as Write)(fd, bytes, count) },
+        None => {
+            let real = real!(c"write" as Write);
+            // SAFETY: handed on as it came.
+            unsafe { real(fd, bytes, count) }
+        }
     }
 }
 
@@ -116,8 +119,11 @@ pub unsafe extern "C" fn write(fd: c_int, bytes: *const c_void, count: usize) ->
 pub unsafe extern "C" fn pwrite64(fd: c_int, bytes: *const c_void, count: usize, at: i64) -> isize {
     match before_write(fd) {
         Some(error) => fail(error),
-        // SAFETY: handed on as it came.
-        None => unsafe { real!(c"pwrite64" as PWrite)(fd, bytes, count, at) },
+        None => {
+            let real = real!(c"pwrite64" as PWrite);
+            // SAFETY: handed on as it came.
+            unsafe { real(fd, bytes, count, at) }
+        }
     }
 }
 
@@ -140,8 +146,9 @@ pub unsafe extern "C" fn fsync(fd: c_int) -> c_int {
     if sync_fails(fd) {
         return fail(libc::EIO) as c_int;
     }
+    let real = real!(c"fsync" as Sync);
     // SAFETY: handed on as it came.
-    unsafe { real!(c"fsync" as Sync)(fd) }
+    unsafe { real(fd) }
 }
 
 /// # Safety
@@ -151,8 +158,9 @@ pub unsafe extern "C" fn fdatasync(fd: c_int) -> c_int {
     if sync_fails(fd) {
         return fail(libc::EIO) as c_int;
     }
+    let real = real!(c"fdatasync" as Sync);
     // SAFETY: handed on as it came.
-    unsafe { real!(c"fdatasync" as Sync)(fd) }
+    unsafe { real(fd) }
 }
 
 /// # Safety
@@ -162,8 +170,9 @@ pub unsafe extern "C" fn ftruncate64(fd: c_int, length: i64) -> c_int {
     if is_ours(fd) && fault() == Fault::ReadOnly {
         return fail(libc::EROFS) as c_int;
     }
+    let real = real!(c"ftruncate64" as Truncate);
     // SAFETY: handed on as it came.
-    unsafe { real!(c"ftruncate64" as Truncate)(fd, length) }
+    unsafe { real(fd, length) }
 }
 
 fn may_open(path: *const c_char, flags: c_int) -> bool {
@@ -181,8 +190,9 @@ pub unsafe extern "C" fn open64(path: *const c_char, flags: c_int, mode: libc::m
     if !may_open(path, flags) {
         return fail(libc::EROFS) as c_int;
     }
+    let real = real!(c"open64" as Open);
     // SAFETY: handed on as it came.
-    unsafe { real!(c"open64" as Open)(path, flags, mode) }
+    unsafe { real(path, flags, mode) }
 }
 
 /// # Safety
@@ -192,8 +202,9 @@ pub unsafe extern "C" fn open(path: *const c_char, flags: c_int, mode: libc::mod
     if !may_open(path, flags) {
         return fail(libc::EROFS) as c_int;
     }
+    let real = real!(c"open" as Open);
     // SAFETY: handed on as it came.
-    unsafe { real!(c"open" as Open)(path, flags, mode) }
+    unsafe { real(path, flags, mode) }
 }
 
 /// Tells how often our files were written to.

