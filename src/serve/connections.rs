@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -21,6 +22,8 @@ const MOST: usize = 1_024;
 const HEAD: Duration = Duration::from_secs(15);
 /// Bytes of a request's head.
 const HEAD_SIZE: usize = 64 * 1024;
+/// Connections that were made before are still taken for so long when the server stops.
+const LAST_CALL: Duration = Duration::from_millis(50);
 /// After an error of the listener, e.g. no more file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -34,6 +37,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     let places = Arc::new(Semaphore::new(MOST));
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_SIZE);
+    let mut last_call: Option<Instant> = None;
     loop {
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -44,7 +48,14 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
                     continue;
                 }
             },
-            () = stop.cancelled() => break,
+            // Whoever has connected already is answered; but not those who come and come.
+            () = stop.cancelled() => {
+                let until = *last_call.get_or_insert_with(|| Instant::now() + LAST_CALL);
+                match tokio::time::timeout_at(until, listener.accept()).await {
+                    Ok(Ok(accepted)) => accepted,
+                    _ => break,
+                }
+            }
         };
         let Ok(place) = places.clone().try_acquire_owned() else {
             metrics::counter!("rapport_connections_refused_total").increment(1);
