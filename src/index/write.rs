@@ -43,6 +43,10 @@ impl Payload {
     }
 }
 
+/// How often it is tried to rewrite files while merges are under way, and how long is waited in between.
+const PURGE_ATTEMPTS: usize = 100;
+const PURGE_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// The one writer of an index.
 pub struct Writer {
     writer: IndexWriter,
@@ -174,12 +178,14 @@ impl Writer {
 
     /// Rewrites every file that still holds words of deleted entries, and removes the old ones.
     pub fn purge(&mut self, index: &Index) -> Result<()> {
-        let metas = index.engine().searchable_segment_metas()?;
-        let touched: Vec<_> = metas.iter().filter(|meta| meta.has_deletes()).map(tantivy::SegmentMeta::id).collect();
-        for id in touched {
-            // A merge that was under way may have taken the segment along: then its words are gone already.
-            if index.engine().searchable_segment_ids()?.contains(&id) {
-                self.writer.merge(&[id]).wait()?;
+        for attempt in 1.. {
+            let metas = index.engine().searchable_segment_metas()?;
+            let Some(touched) = metas.iter().find(|meta| meta.has_deletes()).map(tantivy::SegmentMeta::id) else { break };
+            // A merge that is under way may take the segment along: then its words are gone when that is done.
+            match self.writer.merge(&[touched]).wait() {
+                Err(error) if attempt > PURGE_ATTEMPTS => return Err(error.into()),
+                Err(_) => std::thread::sleep(PURGE_PAUSE),
+                Ok(_) => {}
             }
         }
         index.reload()?;

@@ -33,7 +33,6 @@ pub struct Correction {
 pub struct Speaker {
     pub name: Option<String>,
     pub email: Option<String>,
-    #[schema(value_type = Option<String>)]
     pub side: Option<Side>,
 }
 

@@ -20,6 +20,7 @@ use super::session::cookie;
 use crate::domain::WorkspaceId;
 use crate::domain::role::Role::{self, Admin, Rep, Viewer, Writer};
 use crate::pipeline::{Result as PipelineResult, keys};
+use crate::store::key::Key;
 use crate::store::{Scope, key, workspace};
 
 /// Whom a request speaks for.
@@ -107,8 +108,11 @@ fn row(method: &Method, path: &str) -> Option<Who> {
 const WRONG_A_MINUTE: u32 = 60;
 /// Addresses and keys remembered at most.
 const REMEMBERED: usize = 10_000;
-/// For so long it is remembered whether anybody has a key, in milliseconds.
+/// For so long it is remembered whose a key is and whether anybody has one, in milliseconds: what another process changes
+/// counts after that at the latest, what this one changes at once.
 const FRESH: i64 = 1_000;
+
+const UNPOISONED: &str = "nothing panics while holding this lock";
 
 /// What the door remembers between requests.
 #[derive(Debug)]
@@ -123,6 +127,8 @@ pub struct Door {
     wrong: Mutex<HashMap<IpAddr, (i64, u32)>>,
     /// By key: the minute of its last use.
     used: Mutex<HashMap<String, i64>>,
+    /// Whose a key or session was a moment ago, by the hash of what was presented: a flood asks the database once a second.
+    known: Mutex<HashMap<[u8; 32], (i64, WorkspaceId, Key)>>,
 }
 
 impl Door {
@@ -134,12 +140,32 @@ impl Door {
             looked_at: AtomicI64::new(i64::MIN),
             wrong: Mutex::default(),
             used: Mutex::default(),
+            known: Mutex::default(),
         }
     }
 
-    /// Looks again at the next request, as a key was made or ended.
+    /// Looks again at the next request, as a key was made or ended, or a session was.
     pub fn look_again(&self) {
         self.looked_at.store(i64::MIN, Ordering::Relaxed);
+        self.known.lock().expect(UNPOISONED).clear();
+    }
+
+    /// Whose this secret is: as the database says, or said less than a second ago.
+    async fn whose(&self, app: &App, secret: &str, is_session: bool) -> PipelineResult<Option<(WorkspaceId, Key)>> {
+        let (hash, now) = (<[u8; 32]>::from(Sha256::digest(secret)), app.service.clock.now().as_millisecond());
+        let known = self.known.lock().expect(UNPOISONED).get(&hash).filter(|(at, ..)| (now - at).unsigned_abs() < FRESH.unsigned_abs()).cloned();
+        if let Some((_, workspace, key)) = known {
+            return Ok(Some((workspace, key)));
+        }
+        let found = if is_session { keys::of_session(&app.service, secret).await? } else { keys::of_key(&app.service, secret).await? };
+        let mut known = self.known.lock().expect(UNPOISONED);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        if let Some((workspace, key)) = &found {
+            known.insert(hash, (now, *workspace, key.clone()));
+        }
+        Ok(found)
     }
 
     /// Whether this server is without keys, and only reached from this machine.
@@ -159,7 +185,7 @@ impl Door {
     /// Counts a wrong key; true when the address has come with too many.
     fn wrong_key(&self, address: Option<IpAddr>, minute: i64) -> bool {
         let Some(address) = address else { return false };
-        let mut wrong = self.wrong.lock().expect("nothing panics while holding this lock");
+        let mut wrong = self.wrong.lock().expect(UNPOISONED);
         if wrong.len() >= REMEMBERED {
             wrong.retain(|_, (at, _)| *at == minute);
         }
@@ -173,7 +199,7 @@ impl Door {
 
     /// Whether a key's use is to be noted: once a minute.
     fn first_use(&self, key_id: &str, minute: i64) -> bool {
-        let mut used = self.used.lock().expect("nothing panics while holding this lock");
+        let mut used = self.used.lock().expect(UNPOISONED);
         if used.len() >= REMEMBERED {
             used.clear();
         }
@@ -230,13 +256,13 @@ async fn identify(app: &App, parts: &Parts, open: bool) -> Result<Caller, Proble
     });
     let found = match bearer {
         Some(secret) if <[u8; 32]>::from(Sha256::digest(secret)) == app.door.pass => return command_line(app, &parts.headers).await,
-        Some(secret) => keys::of_key(&app.service, secret).await?,
+        Some(secret) => app.door.whose(app, secret, false).await?,
         None => match cookie(&parts.headers) {
             Some(cookie) => {
                 if !matches!(parts.method, Method::GET | Method::HEAD) && !is_same_origin(&parts.headers) {
                     return Err(Problem::forbidden("a browser session may only be used by the pages of this server"));
                 }
-                keys::of_session(&app.service, cookie).await?
+                app.door.whose(app, cookie, true).await?
             }
             None if open => {
                 let actor = "local".into();

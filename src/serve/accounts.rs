@@ -21,7 +21,7 @@ use crate::store::{account, record, unmatched as waiting};
 pub struct Wanted {
     /// Part of the name or id.
     q: Option<String>,
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     sort: Option<Sort>,
     #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<i64>,

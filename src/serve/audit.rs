@@ -9,12 +9,12 @@ use super::App;
 use super::cursor;
 use super::extract::{Caller, Page, Params, limit};
 use super::problem::Problem;
-use crate::store::audit::{self, Entry};
+use crate::store::audit::{self, Deed};
 
 #[derive(Serialize, ToSchema)]
 pub struct Log {
     /// Newest first.
-    items: Vec<Entry>,
+    items: Vec<Deed>,
     total: i64,
     next_cursor: Option<String>,
 }

@@ -28,7 +28,7 @@ pub struct Wanted {
 /// 201 when new, 200 when it was known already: the same mail through several mailboxes is one entry.
 #[utoipa::path(
     post, path = "/v1/emails", tag = "in", params(Wanted, ("Idempotency-Key" = Option<String>, Header)),
-    request_body(content = String, content_type = "message/rfc822"),
+    request_body(content((String = "message/rfc822"), (String = "application/octet-stream"))),
     responses((status = 201, body = Outcome), (status = 200, body = Outcome), (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 413, body = Problem, content_type = "application/problem+json")),
 )]

@@ -15,7 +15,7 @@ use super::problem::Problem;
 use crate::domain::WorkspaceId;
 
 /// Requests worked on at the same time: enough for writes to share their commits, few enough for the wait to be short.
-const INSIDE: usize = 32;
+const INSIDE: usize = 16;
 
 /// Lets requests in.
 #[derive(Debug, Clone)]

@@ -32,7 +32,6 @@ pub async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Keys>, 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Wanted {
-    #[schema(value_type = String)]
     role: Role,
     /// What it is for.
     name: Option<String>,

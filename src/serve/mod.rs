@@ -8,6 +8,7 @@ mod calendars;
 mod connections;
 mod contacts;
 mod cursor;
+mod description;
 mod emails;
 mod entries;
 mod events;
@@ -147,13 +148,19 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(health::metrics))
 }
 
+fn described(routes: OpenApiRouter<App>) -> (Router<App>, utoipa::openapi::OpenApi) {
+    let (api, mut description) = routes.split_for_parts();
+    description::complete(&mut description);
+    (api, description)
+}
+
 /// The API description, as served under `/openapi.json`.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes().split_for_parts().1
+    described(routes()).1
 }
 
 fn router(app: App) -> Router {
-    let (api, description) = routes().split_for_parts();
+    let (api, description) = described(routes());
     // Streams stay as they are: packing would hold events back.
     let packed = CompressionLayer::new().compress_when(SizeAbove::new(1024).and(NotForContentType::SSE));
     api.merge(SwaggerUi::new("/docs").url("/openapi.json", description))

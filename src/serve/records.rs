@@ -18,7 +18,7 @@ use crate::pipeline::receive::{self, Outcome};
 const MAX_RECORDS: usize = 10_000;
 
 #[derive(Serialize, ToSchema)]
-pub struct Taken {
+pub struct TakenRecords {
     /// One for each record, in order.
     items: Vec<Outcome>,
 }
@@ -28,11 +28,11 @@ pub struct Taken {
 /// Durable when answered. A rejected record changes nothing and says why; the others are taken.
 #[utoipa::path(
     post, path = "/v1/records", tag = "in", params(("Idempotency-Key" = Option<String>, Header)),
-    request_body(content((String = "application/x-ndjson"), (Vec<Object> = "application/json"))),
-    responses((status = 200, body = Taken), (status = 400, body = Problem, content_type = "application/problem+json"),
+    request_body(content((String = "application/x-ndjson"), (Value = "application/json"))),
+    responses((status = 200, body = TakenRecords), (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 413, body = Problem, content_type = "application/problem+json"), (status = 415, body = Problem, content_type = "application/problem+json")),
 )]
-pub async fn post(State(app): State<App>, caller: Caller, headers: HeaderMap, Body(body, once): Body) -> Result<Json<Taken>, Problem> {
+pub async fn post(State(app): State<App>, caller: Caller, headers: HeaderMap, Body(body, once): Body) -> Result<Json<TakenRecords>, Problem> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let lines = match essence.as_str() {
@@ -46,7 +46,7 @@ pub async fn post(State(app): State<App>, caller: Caller, headers: HeaderMap, Bo
     if items.len() > MAX_RECORDS {
         return Err(Problem::too_large(format!("{} records in one request; the limit is {MAX_RECORDS}", items.len())));
     }
-    Ok(Json(Taken { items: receive::records(&app.service, caller.workspace, items, once).await? }))
+    Ok(Json(TakenRecords { items: receive::records(&app.service, caller.workspace, items, once).await? }))
 }
 
 type Items = Vec<Result<crate::domain::record::Version, record::Rejection>>;

@@ -35,7 +35,7 @@ pub struct Wanted {
     to: Option<jiff::Timestamp>,
     /// Id, address or name of a contact or team member who took part.
     person: Option<String>,
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     sort: Option<Order>,
     /// `words`: the one mode so far.
     mode: Option<String>,

@@ -16,7 +16,7 @@ use crate::domain::role::Role;
 use crate::pipeline::keys;
 
 /// `__Host-`: browsers take it from this very host only, and only with `Secure` and for all paths.
-const NAME: &str = "__Host-rapport";
+pub const NAME: &str = "__Host-rapport";
 
 /// The value of the session's cookie.
 pub fn cookie(headers: &HeaderMap) -> Option<&str> {
@@ -32,7 +32,6 @@ pub struct SignIn {
 
 #[derive(Serialize, ToSchema)]
 pub struct Session {
-    #[schema(value_type = String)]
     role: Role,
     /// The id of the key.
     key: String,
@@ -66,6 +65,7 @@ pub async fn get(caller: Caller) -> Json<Session> {
 pub async fn delete(State(app): State<App>, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
     if let Some(value) = cookie(&headers) {
         keys::close_session(&app.service, caller.workspace, &caller.actor, value).await?;
+        app.door.look_again();
     }
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, set_cookie("", 0))]).into_response())
 }

@@ -24,7 +24,7 @@ pub struct Wanted {
     /// Whose it is; without one, the people in it decide.
     account: Option<String>,
     /// `call` or `meeting`; without one, more than two speakers make a meeting.
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     r#type: Option<EntryType>,
     /// When it was held; needed when the file does not say.
     occurred_at: Option<jiff::Timestamp>,

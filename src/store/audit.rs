@@ -10,7 +10,7 @@ use crate::domain::WorkspaceId;
 
 /// One row, as it is shown.
 #[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
-pub struct Entry {
+pub struct Deed {
     /// 1, 2, 3 … in each workspace.
     pub number: i64,
     pub at: Timestamp,
@@ -43,13 +43,13 @@ pub async fn add(workspace: WorkspaceId, tx: &mut Tx, actor: &str, action: &str,
 }
 
 /// A page, newest first, with the number of rows.
-pub async fn list(workspace: WorkspaceId, tx: &mut Tx, before: Option<i64>, limit: i64) -> Result<(Vec<Entry>, i64)> {
+pub async fn list(workspace: WorkspaceId, tx: &mut Tx, before: Option<i64>, limit: i64) -> Result<(Vec<Deed>, i64)> {
     let (total,): (i64,) = on!(tx, c => sqlx::query_as("SELECT count(*) FROM audit WHERE workspace_id = $1").bind(workspace.0).fetch_one(c).await?);
     let rows: Vec<Row> = on!(tx, c => sqlx::query_as(
         "SELECT number, at, actor, action, subject, hash FROM audit
          WHERE workspace_id = $1 AND ($2 IS NULL OR number < $2) ORDER BY number DESC LIMIT $3")
         .bind(workspace.0).bind(before).bind(limit).fetch_all(c).await?);
-    let entry = |(number, at, actor, action, subject, _): Row| Entry { number, at: time(at), actor, action, subject };
+    let entry = |(number, at, actor, action, subject, _): Row| Deed { number, at: time(at), actor, action, subject };
     Ok((rows.into_iter().map(entry).collect(), total))
 }
 

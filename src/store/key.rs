@@ -12,7 +12,6 @@ use crate::domain::role::Role;
 pub struct Key {
     /// The part of the key that may be shown.
     pub id: String,
-    #[schema(value_type = String)]
     pub role: Role,
     /// What it is for.
     pub name: String,

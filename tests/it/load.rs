@@ -1,7 +1,7 @@
 //! Too much at once: most of what can be done is done, the rest is sent away at once, memory stays, one workspace's flood
 //! is no other's, and a server that stops finishes what it began.
 //!
-//! `RAPPORT_LOAD_SECONDS` (each phase of the overload) and `RAPPORT_SOAK_MINUTES` (half load) make them long; `./test soak`
+//! `RAPPORT_LOAD_SECONDS` (each phase of the overload), `RAPPORT_LOAD_ENTRIES` and `RAPPORT_SOAK_MINUTES` (half load) make them long; `./test soak`
 //! does, with an optimised server.
 
 use std::path::Path;
@@ -40,15 +40,23 @@ async fn busy_server(folder: &Path) -> (Served, [String; 2]) {
     };
     let keys = [secret("noisy"), secret("quiet")];
     let served = Served::launch(program(folder), folder);
-    for key in &keys {
-        for batch in 0..6 {
+    let many = number("RAPPORT_LOAD_ENTRIES", 2_000) as usize;
+    for (key, entries) in keys.iter().zip([many, 500]) {
+        for batch in 0..entries / 500 {
             let mut records: Vec<Value> = vec![account("acme", "acme.example")];
             records.extend((0..500).map(|n| note(&format!("n{batch}.{n}"), "acme", "2026-01-01T09:00:00Z", &words(batch * 500 + n))));
             let sent = reqwest::Client::new().post(format!("http://{}/v1/records", served.address)).bearer_auth(key).json(&records).send();
             assert_eq!(sent.await.unwrap().status(), 200);
         }
     }
-    tokio::time::sleep(Duration::from_millis(800)).await;
+    let client = reqwest::Client::new();
+    for _ in 0..600 {
+        let ready: Value = client.get(format!("http://{}/readyz", served.address)).send().await.unwrap().json().await.unwrap();
+        if ready["sequence"] == ready["indexed"] {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     (served, keys)
 }
 
@@ -62,11 +70,11 @@ struct Tally {
 
 /// Four of five requests search with counts, the fifth writes.
 async fn request(client: &reqwest::Client, base: &str, key: &str, n: u64, tally: &Tally) {
-    let request = if n % 5 == 0 {
+    let request = if n.is_multiple_of(5) {
         let record = json!([note(&format!("x{}", n % 50_000), "acme", "2026-01-01T09:00:00Z", &words(n as usize))]);
         client.post(format!("{base}/v1/records")).json(&record)
     } else {
-        client.get(format!("{base}/v1/search?q=w{}%20OR%20w{}&facets=true&limit=20", n % 997, n * 7 % 997))
+        client.get(format!("{base}/v1/search?q=w{}%20OR%20w{}%20OR%20w{}&facets=true&limit=20", n % 997, n * 7 % 997, n * 13 % 997))
     };
     let counter = match request.bearer_auth(key).send().await {
         Ok(response) => match response.status().as_u16() {
