@@ -153,3 +153,35 @@ fn every_setting_is_in_the_readme() {
         assert!(readme.contains(setting), "{setting} is not in the README");
     }
 }
+
+#[test]
+fn every_promise_names_tests_that_exist() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("README.md");
+    let table = readme.split("## Promises").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("the table of promises");
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise")).collect();
+    assert!(rows.len() > 20, "{}", rows.len());
+    let mut faults = Vec::new();
+    for row in rows {
+        let kept_by = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        let mut files = 0;
+        for name in kept_by.split('`').skip(1).step_by(2).filter(|name| name.ends_with(".rs")) {
+            files += 1;
+            let path = if name.contains('/') { root().join(name) } else { root().join("tests/it").join(name) };
+            let Ok(text) = fs::read_to_string(&path) else {
+                faults.push(format!("{name} is not there: {row}"));
+                continue;
+            };
+            // What follows the file, up to the next one, begins the names of its tests.
+            let after = kept_by.split(&format!("`{name}`")).nth(1).and_then(|rest| rest.split('`').next()).unwrap_or_default();
+            for test in after.split([' ', ',']).filter(|word| word.contains('_')) {
+                if !text.contains(&format!("fn {}", test.trim_end_matches('…'))) {
+                    faults.push(format!("{name} has no test {test}: {row}"));
+                }
+            }
+        }
+        if files == 0 && !kept_by.contains("./test") {
+            faults.push(format!("no test: {row}"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}

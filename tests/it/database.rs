@@ -5,7 +5,8 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::path::Path;
 
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
 
 /// The server that tests may make databases on.
 pub fn server() -> Option<String> {
@@ -35,4 +36,19 @@ pub fn url_now(directory: &Path) -> Option<String> {
         });
         made.join().expect("a database")
     })
+}
+
+/// Changes something behind the back of the program that has the database of a directory.
+pub async fn execute(directory: &Path, statement: &'static str) {
+    match url(directory).await {
+        Some(url) => {
+            let mut connection = PgConnection::connect(&url).await.expect("the database answers");
+            let statement = format!("SET rapport.workspace = '*'; {statement}");
+            connection.execute(sqlx::raw_sql(AssertSqlSafe(statement))).await.expect("a statement");
+        }
+        None => {
+            let options = SqliteConnectOptions::new().filename(directory.join("rapport.db"));
+            options.connect().await.expect("the file opens").execute(statement).await.expect("a statement");
+        }
+    }
 }

@@ -5,6 +5,7 @@
 mod access;
 mod app;
 mod attachments;
+mod audit;
 mod backup;
 mod bring;
 mod broken;
