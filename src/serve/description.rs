@@ -54,10 +54,10 @@ pub fn complete(description: &mut OpenApi) {
     // A section without data says null, also where its data is a list.
     for (_, schema) in components.schemas.iter_mut().filter(|(name, _)| name.starts_with("Section_")) {
         if let RefOr::T(Schema::Object(section)) = schema
-            && let Some(data) = section.properties.remove("data")
+            && let Some(data) = section.properties.get_mut("data")
         {
             let nothing = ObjectBuilder::new().schema_type(Type::Null);
-            section.properties.insert("data".to_owned(), OneOfBuilder::new().item(nothing).item(data).into());
+            *data = OneOfBuilder::new().item(nothing).item(data.clone()).into();
         }
     }
     // What comes in may have no other fields; what goes out has more beside these.

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -16,6 +17,9 @@ use crate::domain::WorkspaceId;
 
 /// Requests worked on at the same time: enough for writes to share their commits, few enough for the wait to be short.
 const INSIDE: usize = 16;
+
+/// Longer than this nobody waits for a turn.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Lets requests in.
 #[derive(Debug, Clone)]
@@ -134,7 +138,8 @@ pub async fn pass(State(app): State<App>, request: Request, next: Next) -> Respo
     // Events last; they have places of their own.
     let workspace = request.extensions().get::<Caller>().map(|caller| caller.workspace).filter(|_| request.uri().path() != "/v1/events");
     let Some(workspace) = workspace else { return next.run(request).await };
-    match app.gate.enter(workspace).await {
+    let entered = tokio::time::timeout(PATIENCE, app.gate.enter(workspace)).await.unwrap_or(Err(Full::Server));
+    match entered {
         Ok(_pass) => next.run(request).await,
         Err(full) => {
             metrics::counter!("rapport_requests_shed_total", "full" => if full == Full::Workspace { "workspace" } else { "server" }).increment(1);

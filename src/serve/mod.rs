@@ -168,10 +168,11 @@ fn router(app: App) -> Router {
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(from_fn(guard::etag))
         .layer(DefaultBodyLimit::max(MAX_MAIL))
-        .layer(from_fn_with_state(app.clone(), gate::pass))
         .layer(from_fn(guard::timeout))
         .layer(CatchPanicLayer::custom(problem::of_panic))
         .layer(packed)
+        // What is too much goes no further than here.
+        .layer(from_fn_with_state(app.clone(), gate::pass))
         .layer(from_fn_with_state(app.clone(), access::authenticate))
         .layer(from_fn_with_state(app.clone(), guard::observe))
         .with_state(app)

@@ -68,26 +68,49 @@ struct Tally {
     other: AtomicU64,
 }
 
-/// Four of five requests search with counts, the fifth writes.
-async fn request(client: &reqwest::Client, base: &str, key: &str, n: u64, tally: &Tally) {
-    let request = if n.is_multiple_of(5) {
-        let record = json!([note(&format!("x{}", n % 50_000), "acme", "2026-01-01T09:00:00Z", &words(n as usize))]);
-        client.post(format!("{base}/v1/records")).json(&record)
-    } else {
-        client.get(format!("{base}/v1/search?q=w{}%20OR%20w{}%20OR%20w{}&facets=true&limit=20", n % 997, n * 7 % 997, n * 13 % 997))
-    };
-    let counter = match request.bearer_auth(key).send().await {
-        Ok(response) => match response.status().as_u16() {
-            200 => {
-                let _ = response.bytes().await;
-                &tally.good
+/// A connection of the flood: it costs little, as it shares the processors with the server that is measured.
+struct Wire {
+    stream: TcpStream,
+    answer: Vec<u8>,
+}
+
+impl Wire {
+    async fn connect(base: &str) -> Wire {
+        let stream = TcpStream::connect(base.trim_start_matches("http://")).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Wire { stream, answer: Vec::with_capacity(64 * 1024) }
+    }
+
+    /// Sends a request and reads the whole answer: its status, and whether it says when to come back.
+    async fn ask(&mut self, request: &[u8]) -> std::io::Result<(u16, bool)> {
+        self.stream.write_all(request).await?;
+        self.answer.clear();
+        loop {
+            if self.stream.read_buf(&mut self.answer).await? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
             }
-            429 | 503 if response.headers().contains_key("retry-after") => &tally.shed,
-            _ => &tally.other,
-        },
-        Err(_) => &tally.other,
-    };
-    counter.fetch_add(1, Ordering::Relaxed);
+            let Some(head) = self.answer.windows(4).position(|w| w == b"\r\n\r\n") else { continue };
+            let text = std::str::from_utf8(&self.answer[..head]).map_err(std::io::Error::other)?;
+            let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")).and_then(|n| n.parse::<usize>().ok()).unwrap_or(0);
+            if self.answer.len() < head + 4 + length {
+                continue;
+            }
+            let status = text[9..12].parse().map_err(std::io::Error::other)?;
+            return Ok((status, text.contains("\r\nretry-after: ")));
+        }
+    }
+}
+
+/// Four of five requests search with counts, the fifth writes.
+fn request(key: &str, n: u64) -> Vec<u8> {
+    let common = format!("host: localhost\r\nauthorization: Bearer {key}\r\n");
+    if n.is_multiple_of(5) {
+        let body = json!([note(&format!("x{}", n % 1_000), "acme", "2026-01-01T09:00:00Z", &words(n as usize))]).to_string();
+        format!("POST /v1/records HTTP/1.1\r\n{common}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    } else {
+        let (a, b, c) = (n % 997, n * 7 % 997, n * 13 % 997);
+        format!("GET /v1/search?q=w{a}%20OR%20w{b}%20OR%20w{c}&facets=true&limit=20 HTTP/1.1\r\n{common}\r\n").into_bytes()
+    }
 }
 
 /// Sends so many a second, whatever comes back, or as fast as `clients` can when no rate is given.
@@ -95,18 +118,23 @@ async fn flood(base: &str, key: &str, clients: usize, rate: Option<f64>, time: D
     let tally = Arc::new(Tally::default());
     let next = Arc::new(AtomicU64::new(0));
     let started = Instant::now();
-    let client = reqwest::Client::new();
     let tasks: Vec<_> = (0..clients)
         .map(|_| {
-            let (client, base, key, tally, next) = (client.clone(), base.to_owned(), key.to_owned(), tally.clone(), next.clone());
+            let (base, key, tally, next) = (base.to_owned(), key.to_owned(), tally.clone(), next.clone());
             tokio::spawn(async move {
+                let mut wire = Wire::connect(&base).await;
                 while started.elapsed() < time {
                     let n = next.fetch_add(1, Ordering::Relaxed);
                     if let Some(rate) = rate {
                         let due = Duration::from_secs_f64(n as f64 / rate);
                         tokio::time::sleep(due.saturating_sub(started.elapsed())).await;
                     }
-                    request(&client, &base, &key, n, &tally).await;
+                    let counter = match wire.ask(&request(&key, n)).await {
+                        Ok((200, _)) => &tally.good,
+                        Ok((429 | 503, true)) => &tally.shed,
+                        _ => &tally.other,
+                    };
+                    counter.fetch_add(1, Ordering::Relaxed);
                 }
             })
         })
@@ -143,11 +171,15 @@ async fn under_four_times_the_load_most_is_done_and_the_rest_sent_away() {
     let folder = tempfile::tempdir().unwrap();
     let (served, [noisy, quiet]) = busy_server(folder.path()).await;
     let base = format!("http://{}", served.address);
-    let mut peak = 0.0_f64;
-    for clients in [8, 16, 32] {
-        let tally = flood(&base, &noisy, clients, None, seconds).await;
-        peak = peak.max(tally.good.load(Ordering::Relaxed) as f64 / seconds.as_secs_f64());
-    }
+    let peak_of = async || {
+        let mut peak = 0.0_f64;
+        for clients in [8, 16, 32] {
+            let tally = flood(&base, &noisy, clients, None, seconds).await;
+            peak = peak.max(tally.good.load(Ordering::Relaxed) as f64 / seconds.as_secs_f64());
+        }
+        peak
+    };
+    let before = peak_of().await;
     let question = "/v1/search?q=w5&limit=5";
     let over = Arc::new(AtomicBool::new(false));
     let alone = tokio::spawn(ask_quietly(base.clone(), quiet.clone(), question, over.clone()));
@@ -158,15 +190,18 @@ async fn under_four_times_the_load_most_is_done_and_the_rest_sent_away() {
     let over = Arc::new(AtomicBool::new(false));
     let meanwhile = tokio::spawn(ask_quietly(base.clone(), quiet.clone(), question, over.clone()));
     let alive = tokio::spawn(ask_quietly(base.clone(), quiet.clone(), "/healthz", over.clone()));
-    let tally = flood(&base, &noisy, 512, Some(4.0 * peak), seconds).await;
+    let tally = flood(&base, &noisy, 256, Some(4.0 * before), seconds).await;
     let held = memory(&served);
     over.store(true, Ordering::Relaxed);
+    // What else goes on (merges, other machines on the same hardware) moves the peak: it is taken on both sides.
+    let after = peak_of().await;
+    let peak = f64::midpoint(before, after);
     let (meanwhile, alive) = (meanwhile.await.unwrap(), alive.await.unwrap());
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let (good, shed, other) = (count(&tally.good), count(&tally.shed), count(&tally.other));
     let goodput = good as f64 / seconds.as_secs_f64();
     println!(
-        "peak {peak:.0}/s; at {:.1} times that offered for {} s: {goodput:.0}/s done ({:.2} of peak), {shed} sent away with Retry-After, {other} otherwise; {held:.0} MiB; a quiet workspace p50 {:.0} ms, p99 {:.0} ms (alone {:.0}, {:.0}); /healthz p99 {:.0} ms",
+        "peak {before:.0}/s before, {after:.0}/s after; at {:.1} times that offered for {} s: {goodput:.0}/s done ({:.2} of peak), {shed} sent away with Retry-After, {other} otherwise; {held:.0} MiB; a quiet workspace p50 {:.0} ms, p99 {:.0} ms (alone {:.0}, {:.0}); /healthz p99 {:.0} ms",
         (good + shed + other) as f64 / seconds.as_secs_f64() / peak,
         seconds.as_secs(),
         goodput / peak,
