@@ -39,6 +39,8 @@ const HOMES: &[(&str, &str)] = &[
     ("lingua", "src/analyse/"),
     ("getrandom", "src/pipeline/"),
     ("axum", "src/serve/"),
+    ("percent_encoding", "src/serve/"),
+    ("http_body_util", "src/serve/"),
     ("hyper", "src/serve/"),
     ("hyper_util", "src/serve/"),
     ("tower_http", "src/serve/"),

@@ -82,9 +82,7 @@ impl Place {
     pub async fn open_service(&self, data: &Path, config: Config) -> anyhow::Result<(Service, WorkspaceId)> {
         let service = Service::open(data, config, Clock::system()).await.with_context(|| format!("opening {}", data.display()))?;
         let (name, now) = (self.workspace.clone(), service.clock.now());
-        if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
-            return Err(anyhow!("workspace {name:?} is not a name of 1 to 100 bytes"));
-        }
+        WorkspaceId::check_name(&name).map_err(|why| anyhow!(why))?;
         let workspace = service.store.write(Scope::All, move |tx| Box::pin(async move { workspace::open(tx, &name, now).await })).await?;
         Ok((service, workspace))
     }

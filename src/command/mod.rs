@@ -26,6 +26,7 @@ mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use rapport::config::Config;
@@ -120,7 +121,10 @@ pub fn run() -> ExitCode {
     log();
     let outcome = Config::read(|name| std::env::var(name).ok()).map_err(Failure::Usage).and_then(|config| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(dispatch(cli.command, config))
+        let outcome = runtime.block_on(dispatch(cli.command, config));
+        // What still works in the background (a merge, a look at an index) is taken up again at the next start.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        outcome
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -32,6 +32,7 @@ pub async fn run(options: Options, config: Config) -> Outcome {
             let entries = service.index.rebuild(workspace).await?;
             stop.cancel();
             tokio::task::spawn_blocking(move || follower.join()).await?.ok();
+            service.store.close().await;
             entries
         }
         Access::Served(server) => {

@@ -5,6 +5,8 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::summarize::escaped;
+
 /// A server that has the data directory.
 #[derive(Debug, Clone)]
 pub struct Remote {
@@ -26,7 +28,7 @@ impl Remote {
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.pass).header("rapport-workspace", &self.workspace)
+        self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.pass).header("rapport-workspace", escaped(&self.workspace))
     }
 
     /// Sends what is answered without words.

@@ -44,7 +44,10 @@ pub async fn run(options: Options, config: Config) -> Outcome {
             let cause = Cause { trigger: Trigger::Manual, entry_id: None, detail: None };
             refresh::run(&service, workspace, &options.id, Refresh { cause, force: options.force }, None).await?;
             let mut tx = service.store.read(workspace).await?;
-            refresh::shown(workspace, &mut tx, &options.id, None).await?
+            let shown = refresh::shown(workspace, &mut tx, &options.id, None).await?;
+            drop(tx);
+            service.store.close().await;
+            shown
         }
         Access::Served(server) => through(&options.place.remote(&server), &options).await?,
         Access::Busy(pid) => return Err(busy(&data, pid).into()),

@@ -55,6 +55,7 @@ async fn assign(options: &Options, config: Config, domain: &str) -> Outcome {
             let assigned = unmatched::assign(&service, workspace, domain, owner, None).await?;
             work::drain(&service).await?;
             service.catch_up().await?;
+            service.store.close().await;
             serde_json::to_value(assigned)?
         }
         Access::Served(server) => {

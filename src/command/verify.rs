@@ -30,7 +30,9 @@ pub async fn run(options: Options, config: Config) -> Outcome {
     let report = match access(&data)? {
         Access::Mine(_lock) => {
             let (service, workspace) = options.place.open_service(&data, config).await?;
-            look(&service, workspace, options.repair).await?
+            let report = look(&service, workspace, options.repair).await?;
+            service.store.close().await;
+            report
         }
         Access::Served(server) => {
             let server = options.place.remote(&server);

@@ -1,5 +1,6 @@
 //! What is nobody's finds its owner: one call makes the account or contact, and the past joins it.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -64,13 +65,17 @@ pub async fn assign(service: &Service, workspace: WorkspaceId, domain: &str, own
                 let deleted = format!("account {account_id:?} was deleted: add it again with a later updated_at, or name another");
                 return Ok(Err(PipelineError::Invalid(deleted)));
             }
-            let records = match versions(&domain, &account_id, &owner, contact.as_ref(), known) {
+            let records = match versions(&domain, &account_id, &owner, contact.as_ref(), known, now) {
                 Ok(versions) => versions,
                 Err(error) => return Ok(Err(error)),
             };
             let (mut asked, mut sequence) = (Asked::default(), None);
             for version in &records {
-                sequence = sequence.max(receive::take(workspace, tx, version, &mut asked, &config, now).await?.sequence);
+                let taken = receive::take(workspace, tx, version, &mut asked, &config, now).await?;
+                if let Some(reason) = taken.error {
+                    return Ok(Err(PipelineError::Invalid(reason)));
+                }
+                sequence = sequence.max(taken.sequence);
             }
             Ok(Ok(Assigned { account_id, contact_id: contact.as_ref().map(contact_id), sequence, waiting }))
         })
@@ -83,7 +88,14 @@ fn contact_id(address: &Address) -> String {
 }
 
 /// The account and the contact as they shall be, checked like records that came in.
-fn versions(domain: &str, account_id: &str, owner: &Owner, contact: Option<&Address>, known: Option<Account>) -> Result<Vec<Version>> {
+fn versions(
+    domain: &str,
+    account_id: &str,
+    owner: &Owner,
+    contact: Option<&Address>,
+    known: Option<Account>,
+    now: Timestamp,
+) -> Result<Vec<Version>> {
     let mut records = Vec::new();
     match (known, contact) {
         (Some(_), Some(_)) => {}
@@ -111,7 +123,7 @@ fn versions(domain: &str, account_id: &str, owner: &Owner, contact: Option<&Addr
             timezone: None,
             role: None,
             reports_to_id: None,
-            created_at: None,
+            created_at: Some(now),
         }));
     }
     let checked = |record: Record| {

@@ -1,6 +1,6 @@
 //! Whether everything hangs together: the database in itself, and each index with the store; and mending what does not.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,8 @@ pub async fn verify(service: &Service, workspace: WorkspaceId, repair: bool) -> 
 async fn compare(service: &Service, workspace: WorkspaceId) -> Result<(u64, u64, Option<String>)> {
     let path = service.index.directory(workspace);
     let (mut entries, mut indexed, mut wrong) = (0, 0, None);
+    // While writing goes on each look finds others that are late; what is wrong is wrong in every look.
+    let mut always: Option<[BTreeSet<i64>; 3]> = None;
     for look in 0..LOOKS {
         if look > 0 {
             tokio::time::sleep(Duration::from_millis(300)).await;
@@ -123,10 +125,14 @@ async fn compare(service: &Service, workspace: WorkspaceId) -> Result<(u64, u64,
                 }
             }
         }
-        let mut surplus: Vec<i64> = there.into_keys().collect();
-        surplus.sort_unstable();
-        let parts = [("missing", missing), ("different", different), ("not in the store", surplus)];
-        let mut told: Vec<String> = parts.iter().filter(|(_, numbers)| !numbers.is_empty()).map(|(how, numbers)| tell(how, numbers)).collect();
+        let found = [missing.into_iter().collect(), different.into_iter().collect(), there.into_keys().collect::<BTreeSet<i64>>()];
+        let wrong_so_far = match always.take() {
+            None => found,
+            Some(before) => std::array::from_fn(|kind| before[kind].intersection(&found[kind]).copied().collect()),
+        };
+        let kinds = ["missing", "different", "not in the store"].iter().zip(&wrong_so_far);
+        let mut told: Vec<String> = kinds.filter(|(_, numbers)| !numbers.is_empty()).map(|(how, numbers)| tell(how, numbers)).collect();
+        always = Some(wrong_so_far);
         told.extend((doubled > 0).then(|| format!("{doubled} doubled")));
         told.extend(damage);
         if told.is_empty() {
@@ -137,7 +143,7 @@ async fn compare(service: &Service, workspace: WorkspaceId) -> Result<(u64, u64,
     Ok((entries, indexed, wrong))
 }
 
-fn tell(how: &str, numbers: &[i64]) -> String {
+fn tell(how: &str, numbers: &BTreeSet<i64>) -> String {
     let first: Vec<String> = numbers.iter().take(TOLD).map(i64::to_string).collect();
     let more = if numbers.len() > TOLD { ", …" } else { "" };
     format!("{} {how} (entries number {}{more})", numbers.len(), first.join(", "))

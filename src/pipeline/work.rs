@@ -127,10 +127,14 @@ async fn next(service: &Service, before: jiff::Timestamp) -> Result<bool> {
         Ok(Err(error)) => error,
         Err(panic) => PipelineError::Stopped(panic.to_string()),
     };
-    tracing::warn!(job = job_id, kind, attempts, %error, "a job failed");
-    metrics::counter!("rapport_jobs_failed_total", "kind" => kind).increment(1);
+    tracing::warn!(job = job_id, %kind, attempts, %error, "a job failed");
+    metrics::counter!("rapport_jobs_failed_total", "kind" => kind.clone()).increment(1);
     let now = service.clock.now();
-    let retry_at = (attempts < MAX_ATTEMPTS && may_help(&error)).then(|| now + pause(attempts, job_id));
+    // A person is taken off the disks however long that cannot be done.
+    let retry_at = match kind == PURGE {
+        true => Some(now + pause(attempts.min(5), job_id)),
+        false => (attempts < MAX_ATTEMPTS && may_help(&error)).then(|| now + pause(attempts, job_id)),
+    };
     let message = error.to_string();
     service.store.write(Scope::All, move |tx| Box::pin(async move { job::fail(tx, held, &message, retry_at).await })).await?;
     Ok(true)

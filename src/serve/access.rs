@@ -10,6 +10,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use percent_encoding::percent_decode;
 use sha2::{Digest, Sha256};
 
 use super::App;
@@ -182,6 +184,14 @@ impl Door {
         Ok(!self.anybody.load(Ordering::Relaxed))
     }
 
+    /// What is said to whoever came with a wrong key.
+    pub fn unknown(&self, peer: Option<Peer>, now: Timestamp) -> Problem {
+        if self.wrong_key(peer.map(|peer| peer.0.ip()), now.as_second().div_euclid(60)) {
+            return Problem::too_many("too many wrong keys came from this address; try again in a minute", 60);
+        }
+        Problem::unauthorized()
+    }
+
     /// Counts a wrong key; true when the address has come with too many.
     fn wrong_key(&self, address: Option<IpAddr>, minute: i64) -> bool {
         let Some(address) = address else { return false };
@@ -272,12 +282,8 @@ async fn identify(app: &App, parts: &Parts, open: bool) -> Result<Caller, Proble
         },
     };
     let Some((workspace, key)) = found else {
-        let address = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
         let presented = bearer.is_some() || cookie(&parts.headers).is_some();
-        if presented && app.door.wrong_key(address, minute) {
-            return Err(Problem::too_many("too many wrong keys came from this address; try again in a minute", 60));
-        }
-        return Err(Problem::unauthorized());
+        return Err(if presented { app.door.unknown(parts.extensions.get::<Peer>().copied(), now) } else { Problem::unauthorized() });
     };
     if app.door.first_use(&key.id, minute) {
         let (service, id) = (app.service.clone(), key.id.clone());
@@ -292,11 +298,22 @@ async fn identify(app: &App, parts: &Parts, open: bool) -> Result<Caller, Proble
 
 /// A command on the data directory: it knows the secret that lies there, and says which workspace it means.
 async fn command_line(app: &App, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let name = headers.get("rapport-workspace").and_then(|name| name.to_str().ok()).unwrap_or_default().to_owned();
-    let now = app.service.clock.now();
-    let workspace = match name.as_str() {
-        "" => app.workspace,
-        _ => app.service.store.write(Scope::All, move |tx| Box::pin(async move { workspace::open(tx, &name, now).await })).await?,
+    let workspace = match headers.get("rapport-workspace") {
+        None => app.workspace,
+        Some(name) => {
+            // Written as in a path, as headers hold ASCII only.
+            let name =
+                percent_decode(name.as_bytes()).decode_utf8().map_err(|e| Problem::bad_request("bad_header", format!("rapport-workspace: {e}")))?;
+            WorkspaceId::check_name(&name).map_err(|why| Problem::bad_request("bad_header", why))?;
+            let known = workspace::find(&mut app.service.store.read(Scope::All).await?, &name).await?;
+            match known {
+                Some(workspace) => workspace,
+                None => {
+                    let (name, now) = (name.into_owned(), app.service.clock.now());
+                    app.service.store.write(Scope::All, move |tx| Box::pin(async move { workspace::open(tx, &name, now).await })).await?
+                }
+            }
+        }
     };
     Ok(Caller { workspace, role: Role::Admin, actor: "command line".into(), team_member_id: None })
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::body::HttpBody;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Path, Query, Request};
 use axum::http::header::{CONTENT_LENGTH, IF_MATCH};
@@ -9,6 +10,7 @@ use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 
 use super::App;
@@ -71,22 +73,62 @@ impl FromRequest<App> for Body {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Body, Problem> {
-        // What it may take is set aside before the first byte is read.
-        let size = request.headers().get(CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse().ok()).unwrap_or(MAX_MAIL);
-        let kilobytes = u32::try_from(size.min(MAX_MAIL).div_ceil(1024)).unwrap_or(u32::MAX);
-        let Ok(_room) = app.bodies.try_acquire_many(kilobytes) else {
-            return Err(Problem::overloaded("the server is busy taking in other large requests"));
-        };
         let sent_again = SentAgain::of(&request)?;
-        match tokio::time::timeout(BODY_TIME, axum::body::Bytes::from_request(request, app)).await {
-            Ok(Ok(bytes)) => {
+        match axum::body::Bytes::from_request(request, app).await {
+            Ok(bytes) => {
                 let once = sent_again.map(|sent| sent.once(app, &bytes)).transpose()?;
                 Ok(Body(bytes, once))
             }
-            Ok(Err(BytesRejection::FailedToBufferBody(error))) if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
-                Err(Problem::too_large(format!("the body is over the limit of {MAX_MAIL} bytes")))
-            }
-            Ok(Err(_)) => Err(Problem::bad_request("bad_body", "the body ended before it was complete")),
+            Err(BytesRejection::FailedToBufferBody(error)) if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE => Err(too_large()),
+            Err(_) => Err(broken_off()),
+        }
+    }
+}
+
+/// Reads all of a request's body, so that no place inside waits for it. What it may take is set aside before the first
+/// byte is read; the room is the request's until it is answered.
+pub async fn whole(app: &App, request: Request) -> Result<(Request, Option<OwnedSemaphorePermit>), Problem> {
+    let (parts, body) = request.into_parts();
+    if body.is_end_stream() {
+        return Ok((Request::from_parts(parts, body), None));
+    }
+    let size = parts.headers.get(CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse().ok()).unwrap_or(MAX_MAIL);
+    if size > MAX_MAIL {
+        return Err(too_large());
+    }
+    let kilobytes = u32::try_from(size.div_ceil(1024)).unwrap_or(u32::MAX);
+    let Ok(room) = app.bodies.clone().try_acquire_many_owned(kilobytes) else {
+        return Err(Problem::overloaded("the server is busy taking in other large requests"));
+    };
+    match tokio::time::timeout(BODY_TIME, axum::body::to_bytes(body, MAX_MAIL)).await {
+        Ok(Ok(bytes)) => Ok((Request::from_parts(parts, bytes.into()), Some(room))),
+        Ok(Err(error)) if std::error::Error::source(&error).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>()) => Err(too_large()),
+        Ok(Err(_)) => Err(broken_off()),
+        Err(_) => Err(Problem::slow_body()),
+    }
+}
+
+fn too_large() -> Problem {
+    Problem::too_large(format!("the body is over the limit of {MAX_MAIL} bytes"))
+}
+
+fn broken_off() -> Problem {
+    Problem::bad_request("bad_body", "the body ended before it was complete")
+}
+
+/// The few bytes of a request from somebody who is not known yet.
+pub struct SmallBody(pub axum::body::Bytes);
+
+/// Enough for a key.
+const SMALL: usize = 4 * 1024;
+
+impl FromRequest<App> for SmallBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &App) -> Result<SmallBody, Problem> {
+        match tokio::time::timeout(BODY_TIME, axum::body::to_bytes(request.into_body(), SMALL)).await {
+            Ok(Ok(bytes)) => Ok(SmallBody(bytes)),
+            Ok(Err(_)) => Err(Problem::too_large(format!("the body is over the limit of {SMALL} bytes"))),
             Err(_) => Err(Problem::slow_body()),
         }
     }

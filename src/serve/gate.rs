@@ -12,11 +12,14 @@ use tokio::sync::oneshot;
 
 use super::App;
 use super::access::Caller;
+use super::extract::whole;
 use super::problem::Problem;
 use crate::domain::WorkspaceId;
 
-/// Requests worked on at the same time: enough for writes to share their commits, few enough for the wait to be short.
-const INSIDE: usize = 16;
+/// Requests worked on at the same time: enough for writes to share their commits and for the work not to starve beside
+/// what is sent away; and how many of them may be one workspace's, so that others never wait for it.
+const INSIDE: usize = 96;
+const OF_ONE: usize = 64;
 
 /// Longer than this nobody waits for a turn.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,6 +37,8 @@ pub struct Gate {
 struct Queues {
     inside: usize,
     waiting: usize,
+    /// By workspace: how many are inside.
+    inside_of: HashMap<WorkspaceId, usize>,
     of: HashMap<WorkspaceId, VecDeque<oneshot::Sender<Pass>>>,
     /// Workspaces that wait, in the order of their turns.
     turns: VecDeque<WorkspaceId>,
@@ -44,6 +49,7 @@ struct Queues {
 pub struct Pass {
     /// None once the place is somebody else's.
     gate: Option<Gate>,
+    workspace: WorkspaceId,
 }
 
 /// Why a request is sent away.
@@ -69,15 +75,12 @@ impl Gate {
     pub async fn enter(&self, workspace: WorkspaceId) -> Result<Pass, Full> {
         let turn = {
             let mut queues = self.lock();
-            if queues.inside < INSIDE {
-                queues.inside += 1;
-                return Ok(Pass { gate: Some(self.clone()) });
+            let own = queues.inside_of.get(&workspace).copied().unwrap_or(0);
+            if queues.inside < INSIDE && own < OF_ONE {
+                return Ok(self.let_in(&mut queues, workspace));
             }
-            if queues.of.get(&workspace).is_some_and(|queue| queue.len() >= self.of_one) {
-                return Err(Full::Workspace);
-            }
-            if queues.waiting >= self.waiting {
-                return Err(Full::Server);
+            if let Some(full) = self.full(&queues, workspace) {
+                return Err(full);
             }
             let (call, turn) = oneshot::channel();
             let queue = queues.of.entry(workspace).or_default();
@@ -92,30 +95,58 @@ impl Gate {
         turn.await.map_err(|_| Full::Server)
     }
 
-    /// Calls the next in turn, or leaves the place empty.
-    fn next(&self) {
-        loop {
-            let call = {
-                let mut queues = self.lock();
-                let Some(workspace) = queues.turns.pop_front() else {
-                    queues.inside -= 1;
-                    return;
-                };
-                let Some(queue) = queues.of.get_mut(&workspace) else { continue };
-                let call = queue.pop_front();
-                if queue.is_empty() {
-                    queues.of.remove(&workspace);
-                } else {
-                    queues.turns.push_back(workspace);
-                }
-                queues.waiting -= usize::from(call.is_some());
-                call
-            };
-            let Some(call) = call else { continue };
-            match call.send(Pass { gate: Some(self.clone()) }) {
-                Ok(()) => return,
-                // Gone in the meantime: the place goes to the next.
-                Err(mut pass) => drop(pass.gate.take()),
+    /// Whether there is no place to wait, as far as can be told before anything was read.
+    pub fn is_full(&self, workspace: WorkspaceId) -> Option<Full> {
+        self.full(&self.lock(), workspace)
+    }
+
+    fn full(&self, queues: &Queues, workspace: WorkspaceId) -> Option<Full> {
+        if queues.of.get(&workspace).is_some_and(|queue| queue.len() >= self.of_one) {
+            return Some(Full::Workspace);
+        }
+        (queues.waiting >= self.waiting).then_some(Full::Server)
+    }
+
+    fn let_in(&self, queues: &mut Queues, workspace: WorkspaceId) -> Pass {
+        queues.inside += 1;
+        *queues.inside_of.entry(workspace).or_default() += 1;
+        Pass { gate: Some(self.clone()), workspace }
+    }
+
+    /// Takes a place back and calls whoever is next in turn.
+    fn leave(&self, workspace: WorkspaceId) {
+        let mut queues = self.lock();
+        queues.inside -= 1;
+        if let Some(own) = queues.inside_of.get_mut(&workspace) {
+            *own -= 1;
+            if *own == 0 {
+                queues.inside_of.remove(&workspace);
+            }
+        }
+        // Each workspace is looked at once: one that has all its places inside waits on.
+        for _ in 0..queues.turns.len() {
+            if queues.inside >= INSIDE {
+                return;
+            }
+            let Some(next) = queues.turns.pop_front() else { return };
+            let own = queues.inside_of.get(&next).copied().unwrap_or(0);
+            if own >= OF_ONE {
+                queues.turns.push_back(next);
+                continue;
+            }
+            while let Some(call) = queues.of.get_mut(&next).and_then(VecDeque::pop_front) {
+                queues.waiting -= 1;
+                let pass = self.let_in(&mut queues, next);
+                // Gone in the meantime: the place goes to the one behind.
+                let Err(mut pass) = call.send(pass) else { break };
+                pass.gate = None;
+                queues.inside -= 1;
+                *queues.inside_of.entry(next).or_insert(1) -= 1;
+            }
+            if queues.of.get(&next).is_some_and(VecDeque::is_empty) {
+                queues.of.remove(&next);
+            } else {
+                queues.turns.push_back(next);
             }
         }
     }
@@ -128,7 +159,7 @@ impl Gate {
 impl Drop for Pass {
     fn drop(&mut self) {
         if let Some(gate) = self.gate.take() {
-            gate.next();
+            gate.leave(self.workspace);
         }
     }
 }
@@ -138,16 +169,26 @@ pub async fn pass(State(app): State<App>, request: Request, next: Next) -> Respo
     // Events last; they have places of their own.
     let workspace = request.extensions().get::<Caller>().map(|caller| caller.workspace).filter(|_| request.uri().path() != "/v1/events");
     let Some(workspace) = workspace else { return next.run(request).await };
+    // Sent away before its body is read; and whoever sends it slowly takes nobody's place meanwhile.
+    if let Some(full) = app.gate.is_full(workspace) {
+        return send_away(full);
+    }
+    let (request, _room) = match whole(&app, request).await {
+        Ok(whole) => whole,
+        Err(problem) => return problem.into_response(),
+    };
     let entered = tokio::time::timeout(PATIENCE, app.gate.enter(workspace)).await.unwrap_or(Err(Full::Server));
     match entered {
         Ok(_pass) => next.run(request).await,
-        Err(full) => {
-            metrics::counter!("rapport_requests_shed_total", "full" => if full == Full::Workspace { "workspace" } else { "server" }).increment(1);
-            match full {
-                Full::Workspace => Problem::too_many("this workspace has too many requests waiting; try again in a moment", 1).into_response(),
-                Full::Server => Problem::overloaded("the server is busy with other requests").into_response(),
-            }
-        }
+        Err(full) => send_away(full),
+    }
+}
+
+fn send_away(full: Full) -> Response {
+    metrics::counter!("rapport_requests_shed_total", "full" => if full == Full::Workspace { "workspace" } else { "server" }).increment(1);
+    match full {
+        Full::Workspace => Problem::too_many("this workspace has too many requests waiting; try again in a moment", 1).into_response(),
+        Full::Server => Problem::overloaded("the server is busy with other requests").into_response(),
     }
 }
 
@@ -162,7 +203,7 @@ mod tests {
     async fn workspaces_take_turns_and_a_flood_is_sent_away() {
         let gate = Gate::new(INSIDE + 16);
         let mut inside = Vec::new();
-        for _ in 0..INSIDE {
+        for _ in 0..OF_ONE {
             inside.push(gate.enter(NOISY).await.unwrap());
         }
         let wait = |workspace| {
@@ -171,22 +212,21 @@ mod tests {
         };
         let noisy: Vec<_> = (0..4).map(|_| wait(NOISY)).collect();
         tokio::task::yield_now().await;
-        assert_eq!(gate.enter(NOISY).await.unwrap_err(), Full::Workspace, "a quarter of the places is one workspace's");
-        let quiet = wait(QUIET);
-        tokio::task::yield_now().await;
-        inside.truncate(INSIDE - 2);
-        let (who, _pass) = quiet.await.unwrap().unwrap();
-        assert_eq!(who, QUIET, "after one of the others it is its turn");
+        assert_eq!(gate.enter(NOISY).await.unwrap_err(), Full::Workspace, "a quarter of the places to wait is one workspace's");
+        assert_eq!(gate.is_full(NOISY), Some(Full::Workspace));
+        let (who, quiet) = wait(QUIET).await.unwrap().unwrap();
+        assert_eq!(who, QUIET, "others find places inside at once");
         // Whoever goes away while waiting leaves the place to the next.
         noisy[1].abort();
+        tokio::task::yield_now().await;
         drop(inside);
         let mut served = 0;
         for waiting in noisy {
             served += usize::from(waiting.await.is_ok_and(|entered| entered.is_ok()));
         }
         assert_eq!(served, 3);
-        drop(_pass);
+        drop(quiet);
         let left = gate.lock();
-        assert_eq!((left.inside, left.waiting), (0, 0), "nothing is left");
+        assert_eq!((left.inside, left.waiting, left.inside_of.values().sum::<usize>(), left.of.len()), (0, 0, 0, 0), "nothing is left");
     }
 }

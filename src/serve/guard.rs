@@ -116,8 +116,9 @@ pub async fn observe(State(_): State<App>, request: Request, next: Next) -> Resp
     let mut response = next.run(request).await;
     let status = response.status().as_u16();
     let seconds = started.elapsed().as_secs_f64();
-    metrics::counter!("rapport_requests_total", "method" => method.to_string(), "route" => route.clone(), "status" => status.to_string())
-        .increment(1);
+    let known = [Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::PUT, Method::DELETE, Method::OPTIONS].contains(&method);
+    let label = if known { method.to_string() } else { "other".to_owned() };
+    metrics::counter!("rapport_requests_total", "method" => label, "route" => route.clone(), "status" => status.to_string()).increment(1);
     metrics::histogram!("rapport_request_seconds", "route" => route.clone()).record(seconds);
     tracing::info!(request = %id, %method, route, status, milliseconds = seconds * 1_000.0, "request");
     if let Ok(value) = HeaderValue::from_str(&id) {

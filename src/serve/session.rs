@@ -1,15 +1,16 @@
 //! `/session`: a browser signs in with a key, and keeps a cookie in its place.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::App;
-use super::extract::{Body, Caller};
+use super::connections::Peer;
+use super::extract::{Caller, SmallBody};
 use super::guard::is_same_origin;
 use super::problem::Problem;
 use crate::domain::role::Role;
@@ -43,12 +44,19 @@ pub struct Session {
     post, path = "/session", tag = "operations", request_body = SignIn,
     responses((status = 201, body = Session), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 401, body = Problem, content_type = "application/problem+json")),
 )]
-pub async fn post(State(app): State<App>, headers: HeaderMap, Body(body, _): Body) -> Result<Response, Problem> {
+pub async fn post(
+    State(app): State<App>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    SmallBody(body): SmallBody,
+) -> Result<Response, Problem> {
     if headers.contains_key("origin") && !is_same_origin(&headers) {
         return Err(Problem::forbidden("only the pages of this server may sign in here"));
     }
     let wanted: SignIn = serde_json::from_slice(&body).map_err(|e| Problem::bad_request("bad_session", e.to_string()))?;
-    let Some((key, value)) = keys::open_session(&app.service, &wanted.key).await? else { return Err(Problem::unauthorized()) };
+    let Some((key, value)) = keys::open_session(&app.service, &wanted.key).await? else {
+        return Err(app.door.unknown(peer.map(|Extension(peer)| peer), app.service.clock.now()));
+    };
     let seconds = keys::SESSION.as_secs();
     let session = Session { role: key.role, key: key.id, team_member_id: key.team_member_id };
     Ok((StatusCode::CREATED, [(SET_COOKIE, set_cookie(&value, seconds))], Json(session)).into_response())

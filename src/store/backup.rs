@@ -104,11 +104,7 @@ async fn prepare(file: &Path, copy: &Path) -> Result<()> {
     if let Some((fault,)) = faults.into_iter().find(|(row,)| row != "ok") {
         return Err(StoreError::Damaged(fault));
     }
-    for statement in [
-        "UPDATE identity SET id = lower(hex(randomblob(16)))",
-        "UPDATE job SET state = 'queued', lease_until = NULL WHERE state = 'running' AND NOT EXISTS (SELECT 1 FROM job q WHERE q.workspace_id = job.workspace_id AND q.kind = job.kind AND q.key = job.key AND q.state = 'queued')",
-        "PRAGMA wal_checkpoint(TRUNCATE)",
-    ] {
+    for statement in ["UPDATE identity SET id = lower(hex(randomblob(16)))", "PRAGMA wal_checkpoint(TRUNCATE)"] {
         sqlx::raw_sql(statement).execute(&mut connection).await?;
     }
     connection.close().await?;

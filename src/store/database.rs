@@ -163,7 +163,13 @@ impl Store {
 
     async fn open_postgres(url: &str, how: Open) -> Result<Store> {
         let wrong = |error: sqlx::Error| StoreError::Refused(format!("DATABASE_URL is not understood: {error}"));
-        let options = PgConnectOptions::from_str(url).map_err(wrong)?.application_name("rapport").statement_cache_capacity(300);
+        let options = PgConnectOptions::from_str(url).map_err(wrong)?.application_name("rapport").statement_cache_capacity(300).options([
+            // A machine that vanished with the writer's lock gives it up within half a minute.
+            ("idle_in_transaction_session_timeout", "30s"),
+            ("tcp_keepalives_idle", "5"),
+            ("tcp_keepalives_interval", "2"),
+            ("tcp_keepalives_count", "3"),
+        ]);
         let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
         let one = pool(1).connect_with(options.clone()).await?;
         if how == Open::Write {

@@ -130,7 +130,7 @@ pub async fn may_claim(tx: &mut Tx, before: Timestamp, now: Timestamp) -> Result
 pub async fn claim(tx: &mut Tx, before: Timestamp, now: Timestamp) -> Result<Option<Claimed>> {
     // A worker that died took its attempt with it: what killed it too often is dead.
     on!(tx, c => sqlx::query(
-        "UPDATE job SET state = CASE WHEN attempts >= $2 THEN 'dead' ELSE 'failed' END, run_at = $1, lease_until = NULL,
+        "UPDATE job SET state = CASE WHEN attempts >= $2 AND kind <> 'purge' THEN 'dead' ELSE 'failed' END, run_at = $1, lease_until = NULL,
              error = coalesce(error, 'the worker stopped while it ran')
          WHERE state = 'running' AND lease_until < $1")
         .bind(micros(now)).bind(MAX_ATTEMPTS).execute(c).await?.rows_affected());

@@ -86,9 +86,9 @@ pub async fn by_hash(tx: &mut Tx, hash: &str) -> Result<Option<(WorkspaceId, Key
     row.map(|row| Ok((WorkspaceId(row.workspace_id), Key::try_from(row)?))).transpose()
 }
 
-/// Whether anybody has a key, in whatever workspace.
+/// Whether anybody ever had a key, in whatever workspace: with the last one revoked the door stays shut.
 pub async fn any(tx: &mut Tx) -> Result<bool> {
-    let row: Option<(String,)> = on!(tx, c => sqlx::query_as("SELECT key_id FROM api_key WHERE revoked_at IS NULL LIMIT 1").fetch_optional(c).await?);
+    let row: Option<(String,)> = on!(tx, c => sqlx::query_as("SELECT key_id FROM api_key LIMIT 1").fetch_optional(c).await?);
     Ok(row.is_some())
 }
 

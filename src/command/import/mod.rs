@@ -193,7 +193,9 @@ pub async fn run(options: Options, config: Config) -> Outcome {
     let totals = match access(&data)? {
         Access::Mine(_lock) => {
             let (service, workspace) = options.place.open_service(&data, config).await?;
-            local(&service, workspace, intake, &progress).await?
+            let totals = local(&service, workspace, intake, &progress).await?;
+            service.store.close().await;
+            totals
         }
         Access::Served(server) => remote::through(&options.place.remote(&server), intake, &progress).await?,
         Access::Busy(pid) => return Err(busy(&data, pid).into()),

@@ -274,6 +274,8 @@ impl Follower {
             writer.commit(last)?;
             sequence = last;
         }
+        // Whoever was erased while it was built is in none of its files either.
+        writer.purge(&index)?;
         writer.finish()?;
         drop(index);
         // The old writer is let go first: it would write into files about to be replaced.
@@ -290,7 +292,8 @@ impl Follower {
 
     fn purge(&mut self, workspace: WorkspaceId) -> std::result::Result<(), super::PipelineError> {
         let shelf = self.live.shelf(workspace);
-        if let Some(reason) = shelf.building {
+        let under_way = self.building.iter().any(|(of, ..)| *of == workspace) || self.queue.iter().any(|(of, _)| *of == workspace);
+        if let Some(reason) = shelf.building.or(under_way.then(|| "it was asked for".to_owned())) {
             // The new one will not hold them.
             return Err(IndexError::Building(reason).into());
         }
