@@ -1,13 +1,14 @@
 //! `rapport backup` and `rapport restore`: a copy of everything, and putting it in place.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use clap::Args;
 use rapport::config::Config;
 use rapport::domain::Clock;
 use rapport::pipeline::{self, Service, erase};
-use rapport::store::{Open, Scope, Store, backup, erasure, workspace};
+use rapport::store::{Open, Scope, Store, StoreError, backup, erasure, key, workspace};
 use tokio_util::sync::CancellationToken;
 
 use super::data::{Access, access, busy};
@@ -56,43 +57,83 @@ pub async fn restore(options: RestoreOptions, config: Config) -> Outcome {
     };
     let location = pipeline::location(&data, &config);
     // Whom to erase again: what the ledger says, and what the database says that is given up.
-    let mut ledger = erase::read_ledger(&data)?;
-    ledger.extend(known_erasures(&data, &config).await);
+    let before = known(&data, &config).await;
+    if let Some(reason) = &before.unreadable {
+        eprintln!(
+            "rapport: what is given up cannot be read ({reason}): only the erasures in erasures.ndjson are done again, and keys are as they were in the backup"
+        );
+    }
+    // In the ledger first: what is interrupted from here on is made good at the next start.
+    erase::note(&data, &before.erasures)?;
     backup::restore(&options.file, &location, options.replace).await.context("nothing was changed")?;
     let service = Service::open(&data, config, Clock::system()).await.with_context(|| format!("opening {}", data.display()))?;
     let stop = CancellationToken::new();
     let follower = service.index.follow(service.store.clone(), stop.clone())?;
-    let again = erase::apply_ledger(&service, &ledger).await?;
-    pipeline::work::drain(&service).await?;
+    let erasures = erase::read_ledger(&data)?.len();
+    let revoked = end_keys(&service, before.keys).await?;
     let last = *service.store.committed().borrow();
     while !service.index.is_current(last) && !follower.is_finished() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
+    pipeline::work::drain(&service).await?;
     stop.cancel();
     tokio::task::spawn_blocking(move || follower.join()).await?.ok();
-    println!("restored {} entries, up to change {}; {again} erasures done again", number(service.index.len()), number(last.unsigned_abs()));
+    println!(
+        "restored {} entries, up to change {}; {erasures} erasures hold, {revoked} keys ended that were ended since",
+        number(service.index.len()),
+        number(last.unsigned_abs())
+    );
     service.store.close().await;
     Ok(())
 }
 
-/// The erasures that the present database knows of, as far as it can be read.
-async fn known_erasures(data: &std::path::Path, config: &Config) -> Vec<erase::Line> {
+/// What the present database knows that a backup may not: who was erased, and which keys live.
+#[derive(Default)]
+struct Known {
+    erasures: Vec<erase::Line>,
+    /// None where there was no database.
+    keys: Option<BTreeSet<String>>,
+    unreadable: Option<String>,
+}
+
+async fn known(data: &Path, config: &Config) -> Known {
+    if !pipeline::holds_data(data, config) {
+        return Known::default();
+    }
     let read = async {
-        if !pipeline::holds_data(data, config) {
-            return Ok(Vec::new());
-        }
         let store = Store::open(&pipeline::location(data, config), Open::Read).await?;
         let mut tx = store.read(Scope::All).await?;
-        let mut lines = Vec::new();
+        let (mut erasures, mut keys) = (Vec::new(), BTreeSet::new());
         for (id, name) in workspace::all(&mut tx).await? {
             for erased in erasure::list(id, &mut tx).await? {
                 let marks = erasure::marks(id, &mut tx, &erased.id).await?;
-                lines.push(erase::Line { workspace: name.clone(), id: erased.id, erased_at: erased.erased_at, marks });
+                erasures.push(erase::Line { workspace: name.clone(), id: erased.id, erased_at: erased.erased_at, marks });
             }
+            keys.extend(key::list(id, &mut tx).await?.into_iter().filter(|key| key.revoked_at.is_none()).map(|key| key.id));
         }
         drop(tx);
         store.close().await;
-        Ok::<_, rapport::store::StoreError>(lines)
+        Ok::<_, StoreError>(Known { erasures, keys: Some(keys), unreadable: None })
     };
-    read.await.unwrap_or_default()
+    // A database on PostgreSQL may be empty still, without even tables.
+    read.await.unwrap_or_else(|error| Known { unreadable: Some(error.to_string()), ..Known::default() })
+}
+
+/// Ends the sessions of the backup, and its keys that lived no more; returns how many keys.
+async fn end_keys(service: &Service, living: Option<BTreeSet<String>>) -> anyhow::Result<usize> {
+    let now = service.clock.now();
+    let ended = service.store.write(Scope::All, move |tx| {
+        Box::pin(async move {
+            key::drop_sessions(tx).await?;
+            let Some(living) = living else { return Ok(0) };
+            let mut ended = 0;
+            for (id, _) in workspace::all(tx).await? {
+                for key in key::list(id, tx).await?.into_iter().filter(|key| key.revoked_at.is_none() && !living.contains(&key.id)) {
+                    ended += usize::from(key::revoke(id, tx, &key.id, now).await?);
+                }
+            }
+            Ok(ended)
+        })
+    });
+    Ok(ended.await?)
 }

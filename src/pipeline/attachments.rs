@@ -8,7 +8,7 @@ use crate::domain::entry::{Attachment, Entry};
 use crate::ingest::{attachment, email};
 use crate::store::change::{self, Action, NewChange};
 use crate::store::job::{self, Held, When};
-use crate::store::{Tx, attachment as texts, entry, mail};
+use crate::store::{StoreError, Tx, attachment as texts, entry, mail};
 
 /// The job that reads a mail's attachments; its key is the entry's number.
 pub const ATTACHMENTS: &str = "attachments";
@@ -57,6 +57,7 @@ pub async fn read(service: &Service, workspace: WorkspaceId, wanted: Attachments
     let mut tx = service.store.read(workspace).await?;
     let stored = entry::by_numbers(workspace, &mut tx, &[number]).await?.pop();
     let raw = mail::raw(workspace, &mut tx, number).await?;
+    let sequence = change::last_of(workspace, &mut tx).await?;
     drop(tx);
     let found = match (&stored, raw) {
         (Some(stored), Some(raw)) => {
@@ -77,6 +78,9 @@ pub async fn read(service: &Service, workspace: WorkspaceId, wanted: Attachments
     let now = service.clock.now();
     let write = service.store.write(workspace, move |tx| {
         Box::pin(async move {
+            if change::erased_after(workspace, tx, sequence).await? {
+                return Err(StoreError::Overtaken);
+            }
             // Deleted in the meantime: nothing of it is kept.
             if let Some(stored) = entry::by_numbers(workspace, tx, &[number]).await?.pop().filter(|_| !found.is_empty()) {
                 for (position, text) in &found {

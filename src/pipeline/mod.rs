@@ -110,7 +110,10 @@ impl Service {
             store.write(Scope::All, move |tx| Box::pin(async move { crate::store::job::put_back(tx, now).await })).await?;
         }
         let index = Live::open(data, &store, config.index_memory).await?;
-        Ok(Service { store, index, clock, config: Arc::new(config), under_way: once::UnderWay::default() })
+        let service = Service { store, index, clock, config: Arc::new(config), under_way: once::UnderWay::default() };
+        // Whom a backup brought back: the restore that put it here may have been interrupted.
+        erase::apply_ledger(&service, &erase::read_ledger(data)?).await?;
+        Ok(service)
     }
 
     /// Brings the index up to date without going on to follow: for a process that only reads, after one that was killed.

@@ -13,7 +13,7 @@ use crate::domain::summary::{Cause, Summary, Trigger};
 use crate::insights::summary::{self as insight, Communication, Input, MODEL};
 use crate::store::change::{self, Action, NewChange};
 use crate::store::job::{self, Held, When};
-use crate::store::{Tx, account, entry, record, summary};
+use crate::store::{StoreError, Tx, account, entry, record, summary};
 
 /// What became of a refresh.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +89,9 @@ pub async fn run(service: &Service, workspace: WorkspaceId, account_id: &str, wa
     let (account_id, now) = (account_id.to_owned(), service.clock.now());
     let version = service.store.write(workspace, move |tx| {
         Box::pin(async move {
+            if change::erased_after(workspace, tx, sequence).await? {
+                return Err(StoreError::Overtaken);
+            }
             let version = summary::insert(workspace, tx, &account_id, &wanted.cause, &draft, &hash, sequence, now).await?;
             let id = version.to_string();
             let change = NewChange { what: "summary", id: &id, number: None, account_id: Some(&account_id), action: Action::Added };

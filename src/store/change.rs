@@ -78,6 +78,14 @@ pub async fn any_after(workspace: WorkspaceId, tx: &mut Tx, account_id: &str, se
     Ok(row.is_some())
 }
 
+/// Whether a person was erased after a sequence number: what was read before may hold them.
+pub async fn erased_after(workspace: WorkspaceId, tx: &mut Tx, sequence: i64) -> Result<bool> {
+    let row: Option<(i64,)> = on!(tx, c => sqlx::query_as(
+        "SELECT sequence FROM change WHERE workspace_id = $1 AND sequence > $2 AND what = 'erasure' LIMIT 1")
+        .bind(workspace.0).bind(sequence).fetch_optional(c).await?);
+    Ok(row.is_some())
+}
+
 /// The sequence number of the last change, 0 before the first.
 pub async fn last(tx: &mut Tx) -> Result<i64> {
     let (last,): (Option<i64>,) = on!(tx, c => sqlx::query_as("SELECT max(sequence) FROM change").fetch_one(c).await?);

@@ -146,16 +146,55 @@ pub async fn redact_entry(workspace: WorkspaceId, tx: &mut Tx, stored: &entry::S
     Ok(())
 }
 
-/// A record that names somebody: kind, id and body.
-pub type Named = (String, String, String);
+/// A record that names somebody.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Named {
+    pub kind: String,
+    pub id: String,
+    pub account_id: Option<String>,
+    pub body: String,
+}
 
 fn pattern(needle: &str) -> String {
     format!("%{}%", needle.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
 }
 
-/// Records that hold a text.
+/// Entries in whose texts, hidden words or attachments an address stands, or that wait as somebody's own.
+pub async fn entries_with(workspace: WorkspaceId, tx: &mut Tx, address: &str) -> Result<Vec<i64>> {
+    let rows: Vec<(i64,)> = on!(tx, c => sqlx::query_as(
+        "SELECT number FROM entry WHERE workspace_id = $1
+             AND (lower(body) LIKE $2 ESCAPE '\\' OR lower(details) LIKE $2 ESCAPE '\\' OR lower(subject) LIKE $2 ESCAPE '\\')
+         UNION SELECT number FROM attachment_text WHERE workspace_id = $1 AND lower(text) LIKE $2 ESCAPE '\\'
+         UNION SELECT number FROM mail WHERE workspace_id = $1 AND lower(hidden) LIKE $2 ESCAPE '\\'")
+        .bind(workspace.0).bind(pattern(address)).fetch_all(c).await?);
+    Ok(rows.into_iter().map(|(number,)| number).collect())
+}
+
+/// Tickets and enrichments of a contact, in whatever account.
+pub async fn records_about(workspace: WorkspaceId, tx: &mut Tx, contact_id: &str) -> Result<Vec<(Kind, String)>> {
+    #[derive(serde::Deserialize)]
+    struct About {
+        contact_id: Option<String>,
+    }
+    let rows: Vec<(String, String, String)> = on!(tx, c => sqlx::query_as(
+        "SELECT kind, id, body FROM record WHERE workspace_id = $1 AND kind IN ('ticket', 'enrichment') AND deleted = 0 AND words LIKE $2 ESCAPE '\\'")
+        .bind(workspace.0).bind(pattern(&contact_id.to_lowercase())).fetch_all(c).await?);
+    let mut found = Vec::new();
+    for (kind, id, body) in rows {
+        let about: About = serde_json::from_str(&body).map_err(|e| StoreError::corrupt("record", e))?;
+        if about.contact_id.as_deref() == Some(contact_id) {
+            found.push((kind.parse().map_err(|e| StoreError::corrupt("kind", e))?, id));
+        }
+    }
+    Ok(found)
+}
+
+/// Records that hold a text now or held it in an earlier version.
 pub async fn records_with(workspace: WorkspaceId, tx: &mut Tx, needle: &str) -> Result<Vec<Named>> {
-    Ok(on!(tx, c => sqlx::query_as("SELECT kind, id, body FROM record WHERE workspace_id = $1 AND deleted = 0 AND words LIKE $2 ESCAPE '\\'")
+    Ok(on!(tx, c => sqlx::query_as(
+        "SELECT kind, id, account_id, body FROM record r WHERE workspace_id = $1 AND deleted = 0 AND (words LIKE $2 ESCAPE '\\'
+             OR EXISTS (SELECT 1 FROM record_version v WHERE v.workspace_id = r.workspace_id AND v.kind = r.kind AND v.id = r.id
+                        AND lower(v.body) LIKE $2 ESCAPE '\\'))")
         .bind(workspace.0).bind(pattern(needle)).fetch_all(c).await?))
 }
 
@@ -192,8 +231,8 @@ pub async fn remove_record(workspace: WorkspaceId, tx: &mut Tx, kind: Kind, id: 
     Ok(())
 }
 
-/// Calendar events that hold a text: uid, occurrence and calendar.
-pub async fn events(workspace: WorkspaceId, tx: &mut Tx) -> Result<Vec<Named>> {
+/// Calendar events: uid, occurrence and calendar.
+pub async fn events(workspace: WorkspaceId, tx: &mut Tx) -> Result<Vec<(String, String, String)>> {
     Ok(on!(tx, c => sqlx::query_as("SELECT uid, recurrence, ics FROM calendar_event WHERE workspace_id = $1").bind(workspace.0).fetch_all(c).await?))
 }
 
@@ -208,31 +247,51 @@ pub async fn remove_event(workspace: WorkspaceId, tx: &mut Tx, uid: &str) -> Res
     Ok(())
 }
 
-/// Forgets rows that only serve the service and name somebody: jobs that wait, kept outcomes, Message-IDs.
-pub async fn forget_rest(workspace: WorkspaceId, tx: &mut Tx, needle: &str) -> Result<()> {
-    for statement in [
-        "DELETE FROM job WHERE workspace_id = $1 AND (lower(payload) LIKE $2 ESCAPE '\\' OR lower(key) LIKE $2 ESCAPE '\\' OR lower(error) LIKE $2 ESCAPE '\\')",
-        "DELETE FROM idempotency WHERE workspace_id = $1 AND lower(outcome) LIKE $2 ESCAPE '\\'",
-        "DELETE FROM mail_reference WHERE workspace_id = $1 AND lower(message_id) LIKE $2 ESCAPE '\\'",
-        "DELETE FROM thread_link WHERE workspace_id = $1 AND lower(message_id) LIKE $2 ESCAPE '\\'",
-        "UPDATE mail SET message_id = NULL WHERE workspace_id = $1 AND lower(message_id) LIKE $2 ESCAPE '\\'",
-    ] {
-        on!(tx, c => sqlx::query(statement).bind(workspace.0).bind(pattern(needle)).execute(c).await?.rows_affected());
+/// Gives the changes of an entry another name.
+pub async fn rename_changes(workspace: WorkspaceId, tx: &mut Tx, number: i64, name: &str) -> Result<()> {
+    on!(tx, c => sqlx::query("UPDATE change SET id = $3 WHERE workspace_id = $1 AND what = 'entry' AND (number = $2 OR sequence = $2)")
+        .bind(workspace.0).bind(number).bind(name).execute(c).await?.rows_affected());
+    Ok(())
+}
+
+/// Forgets rows that only serve the service and name somebody by address or name key: joins that wait, kept outcomes of
+/// edits and of requests that name them, Message-IDs.
+pub async fn forget_rest(workspace: WorkspaceId, tx: &mut Tx, keys: &[String]) -> Result<()> {
+    on!(tx, c => sqlx::query("DELETE FROM idempotency WHERE workspace_id = $1 AND route LIKE 'PATCH %'").bind(workspace.0).execute(c).await?.rows_affected());
+    for key in keys {
+        // As JSON holds it: in quotes, whole.
+        let whole = serde_json::to_string(key).expect("a text");
+        on!(tx, c => sqlx::query("DELETE FROM job WHERE workspace_id = $1 AND (payload LIKE $2 ESCAPE '\\' OR key = $3)")
+            .bind(workspace.0).bind(pattern(&whole)).bind(key).execute(c).await?.rows_affected());
+        if !key.contains('@') {
+            continue;
+        }
+        for statement in [
+            "DELETE FROM idempotency WHERE workspace_id = $1 AND lower(outcome) LIKE $2 ESCAPE '\\'",
+            "DELETE FROM mail_reference WHERE workspace_id = $1 AND lower(message_id) LIKE $2 ESCAPE '\\'",
+            "DELETE FROM thread_link WHERE workspace_id = $1 AND lower(message_id) LIKE $2 ESCAPE '\\'",
+            "UPDATE mail SET message_id = NULL WHERE workspace_id = $1 AND lower(message_id) LIKE $2 ESCAPE '\\'",
+        ] {
+            on!(tx, c => sqlx::query(statement).bind(workspace.0).bind(pattern(key)).execute(c).await?.rows_affected());
+        }
     }
     Ok(())
 }
 
 /// Empties every version of an account's summary; the next one is made anew.
 pub async fn empty_summaries(workspace: WorkspaceId, tx: &mut Tx, account_id: &str) -> Result<u64> {
-    let rows: Vec<(i64, String)> = on!(tx, c => sqlx::query_as("SELECT version, draft FROM summary WHERE workspace_id = $1 AND account_id = $2")
+    let rows: Vec<(i64, String, String)> = on!(tx, c => sqlx::query_as("SELECT version, draft, cause FROM summary WHERE workspace_id = $1 AND account_id = $2")
         .bind(workspace.0).bind(account_id).fetch_all(c).await?);
     let count = rows.len() as u64;
-    for (version, draft) in rows {
+    for (version, draft, cause) in rows {
         let mut draft: crate::domain::summary::Draft = serde_json::from_str(&draft).map_err(|e| StoreError::corrupt("summary", e))?;
         draft.paragraphs.clear();
+        let mut cause: crate::domain::summary::Cause = serde_json::from_str(&cause).map_err(|e| StoreError::corrupt("summary", e))?;
+        (cause.entry_id, cause.detail) = (None, None);
+        let cause = serde_json::to_string(&cause).expect("a cause is plain text");
         let draft = serde_json::to_string(&draft).expect("a draft is plain text");
-        on!(tx, c => sqlx::query("UPDATE summary SET draft = $4, input_hash = '' WHERE workspace_id = $1 AND account_id = $2 AND version = $3")
-            .bind(workspace.0).bind(account_id).bind(version).bind(draft).execute(c).await?.rows_affected());
+        on!(tx, c => sqlx::query("UPDATE summary SET draft = $4, cause = $5, input_hash = '' WHERE workspace_id = $1 AND account_id = $2 AND version = $3")
+            .bind(workspace.0).bind(account_id).bind(version).bind(draft).bind(cause).execute(c).await?.rows_affected());
     }
     Ok(count)
 }

@@ -121,6 +121,12 @@ pub async fn close_session(workspace: WorkspaceId, tx: &mut Tx, hash: &str) -> R
     Ok(())
 }
 
+/// Ends every session.
+pub async fn drop_sessions(tx: &mut Tx) -> Result<()> {
+    on!(tx, c => sqlx::query("DELETE FROM session").execute(c).await?.rows_affected());
+    Ok(())
+}
+
 /// Forgets sessions that have ended.
 pub async fn drop_ended_sessions(tx: &mut Tx, now: Timestamp) -> Result<()> {
     on!(tx, c => sqlx::query("DELETE FROM session WHERE expires_at <= $1").bind(micros(now)).execute(c).await?.rows_affected());

@@ -61,6 +61,8 @@ pub enum StoreError {
     Unreachable(String),
     #[error("the commit failed; it is safe to send this again")]
     Uncommitted,
+    #[error("what this rests on has changed meanwhile; it is read again")]
+    Overtaken,
     #[error("another worker has taken this job over")]
     TakenOver,
 }

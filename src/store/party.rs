@@ -103,6 +103,13 @@ pub async fn named(workspace: WorkspaceId, tx: &mut Tx, keys: &[String]) -> Resu
     Ok(found)
 }
 
+/// The contacts who have this address.
+pub async fn contacts_with(workspace: WorkspaceId, tx: &mut Tx, address: &Address) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = on!(tx, c => sqlx::query_as("SELECT id FROM person_address WHERE workspace_id = $1 AND address = $2 AND kind = 'contact' ORDER BY id")
+        .bind(workspace.0).bind(address.as_str()).fetch_all(c).await?);
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
 /// Replaces the addresses and the name of a contact or team member; returns those that are new, gone, or changed account.
 pub async fn set_addresses(
     workspace: WorkspaceId,

@@ -121,6 +121,13 @@ pub async fn put(workspace: WorkspaceId, tx: &mut Tx, new: &New<'_>) -> Result<(
     Ok(())
 }
 
+/// Notes that the stored version was sent again as of a later time.
+pub async fn confirm(workspace: WorkspaceId, tx: &mut Tx, kind: Kind, id: &str, updated_at: Timestamp, now: Timestamp) -> Result<()> {
+    on!(tx, c => sqlx::query("UPDATE record SET updated_at = $4, received_at = $5 WHERE workspace_id = $1 AND kind = $2 AND id = $3")
+        .bind(workspace.0).bind(kind.as_str()).bind(id).bind(micros(updated_at)).bind(micros(now)).execute(c).await?.rows_affected());
+    Ok(())
+}
+
 /// The living records of one kind that belong to an account, by id.
 pub async fn of_account<T: DeserializeOwned>(workspace: WorkspaceId, tx: &mut Tx, kind: Kind, account_id: &str) -> Result<Vec<T>> {
     // Sorted here: asked for an order, SQLite would walk all ids of the kind.

@@ -28,7 +28,7 @@ async fn a_backup_made_while_writing_is_whole_up_to_its_change() {
     assert!(app.service.store.backup(&file).await.is_err(), "an older backup is never written over");
     let restored = rapport(elsewhere.path(), &["restore", file.to_str().unwrap()]);
     assert!(restored.status.success(), "{}", text(&restored.stderr));
-    assert!(last_line(&restored).contains("0 erasures done again"), "{}", last_line(&restored));
+    assert!(last_line(&restored).contains("0 erasures hold"), "{}", last_line(&restored));
     let other = App::spawn_in(elsewhere).await;
     other.settle().await;
     let mut tx = app.service.store.read(app.workspace).await.unwrap();
@@ -89,7 +89,7 @@ async fn a_restored_backup_does_not_bring_back_who_was_erased() {
     app.settle().await;
     let directory = app.stop().await;
     let restored = rapport(directory.path(), &["restore", file.to_str().unwrap(), "--replace"]);
-    assert!(last_line(&restored).ends_with("1 erasures done again"), "{} {}", last_line(&restored), text(&restored.stderr));
+    assert!(last_line(&restored).contains("1 erasures hold"), "{} {}", last_line(&restored), text(&restored.stderr));
     let app = App::spawn_in(directory).await;
     app.settle().await;
     let answers = every_answer(&app).await;

@@ -210,3 +210,58 @@ async fn an_erasure_that_was_interrupted_goes_on_after_a_start() {
     files_with(app.directory.path(), &mut found);
     assert!(found.is_empty(), "{found:?}");
 }
+
+#[tokio::test]
+async fn the_person_goes_wherever_they_are_and_nobody_else_does() {
+    let app = App::spawn().await;
+    bring(&app).await;
+    app.add(&[
+        account("beta", "beta.example"),
+        // Others whose address or name is a piece of hers, or hers a piece of theirs.
+        json!({ "kind": "contact", "id": "c3", "account_id": "acme", "name": "Cy", "emails": ["the.zyx.quibblex@acme.example", "zyx.quibblex@acme.example.org"] }),
+        json!({ "kind": "contact", "id": "c4", "account_id": "beta", "name": NAME, "emails": ["namesake@beta.example"] }),
+        // The same person under another id, and in another account's words, records and earlier versions.
+        json!({ "kind": "contact", "id": "c5", "account_id": "beta", "name": "Z. Quibblex", "emails": [ADDRESS] }),
+        note("n2", "beta", "2026-01-08T09:00:00Z", &format!("forwarded to {ADDRESS}; flumadiddle stays a word")),
+        json!({ "kind": "ticket", "id": "t2", "account_id": "beta", "contact_id": "c1", "subject": "gobbledegook", "status": "open", "created_at": "2026-01-05T00:00:00Z" }),
+        json!({ "kind": "deal", "id": "d2", "account_id": "beta", "name": "Ports", "stage": "Proposal", "next_step": format!("write to {ADDRESS}"), "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-02T00:00:00Z" }),
+        json!({ "kind": "deal", "id": "d2", "account_id": "beta", "name": "Ports", "stage": "Won", "next_step": "nothing", "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-03T00:00:00Z" }),
+    ])
+    .await;
+    app.settle().await;
+    erase(&app).await;
+    app.settle().await;
+    let contacts = app.get("/v1/contacts?limit=100").await.to_string();
+    assert!(contacts.contains("the.zyx.quibblex@acme.example") && contacts.contains("zyx.quibblex@acme.example.org"), "{contacts}");
+    assert!(contacts.contains("namesake@beta.example") && contacts.contains(NAME), "a namesake stays: {contacts}");
+    assert!(!contacts.contains("\"id\":\"c1\"") && !contacts.contains("\"id\":\"c5\""), "{contacts}");
+    let note = app.get("/v1/entries/n2").await;
+    assert!(note["body"].as_str().unwrap().starts_with("forwarded to ████") && note["body"].as_str().unwrap().contains("stays a word"), "{note}");
+    assert_eq!(app.get("/v1/accounts/beta/360").await["sections"]["tickets"]["state"], "empty");
+    let mut found = Vec::new();
+    files_with(app.directory.path(), &mut found);
+    // Of the words that are looked for, the namesake, the others' addresses and the word in the note may stay in the database.
+    let mut tx = app.service.store.read(app.workspace).await.unwrap();
+    for (kind, id) in [("deal", "d2"), ("deal", "d1")] {
+        for (_, _, body) in rapport::store::erasure::versions(app.workspace, &mut tx, kind, id).await.unwrap() {
+            assert!(!body.contains(ADDRESS) && !body.contains(NAME), "{kind} {id}: {body}");
+        }
+    }
+    drop(tx);
+    // Sent again with other words: what is known by address stays out.
+    let call = json!({ "kind": "entry", "id": "call1", "account_id": "acme", "type": "call", "occurred_at": "2026-01-07T09:00:00Z", "subject": "Renamed", "transcript": [
+        { "speaker": NAME, "email": ADDRESS, "text": "The flumadiddle is ours." },
+        { "speaker": "Bob Low", "email": "bob@acme.example", "text": "I agree with Zyxwora Quibblex about March." }] });
+    app.add(&[call]).await;
+    let later = CALENDAR.replace("DTSTAMP:20260101", "DTSTAMP:20260301");
+    let response = app.request(Method::POST, "/v1/calendars?account=acme").body(later).send().await.unwrap();
+    assert!(response.status().is_success());
+    app.settle().await;
+    let acme = app.get("/v1/accounts/acme/timeline?limit=100").await.to_string().to_lowercase();
+    for canary in ["zyxwora", "flumadiddle"] {
+        assert!(!acme.contains(canary), "{canary}: {acme}");
+    }
+    let mut tx = app.service.store.read(app.workspace).await.unwrap();
+    let events = rapport::store::erasure::events(app.workspace, &mut tx).await.unwrap();
+    assert!(events.iter().all(|(_, _, ics)| !ics.to_lowercase().contains("zyx")), "{events:?}");
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::{Result, Service};
 use super::ledger::Line;
 use super::marks::mark;
-use super::{Person, erasure, person_in};
+use super::{erasure, person_in};
 use crate::domain::record::{Contact, Kind};
 use crate::domain::{Address, WorkspaceId};
 use crate::store::{self, Scope, Tx, entry, record, workspace as workspaces};
@@ -40,8 +40,7 @@ async fn one(workspace: WorkspaceId, tx: &mut Tx, name: &str, line: &Line, now: 
     }
     let marks: BTreeSet<&str> = line.marks.iter().map(String::as_str).collect();
     let is_marked = |kind: &str, value: &str| marks.contains(mark(name, kind, value).as_str());
-    let mut person = Person::default();
-    let mut contact: Option<Contact> = None;
+    let mut contacts: Vec<Contact> = Vec::new();
     let mut after: Option<String> = None;
     loop {
         let (page, _) = record::list(workspace, tx, Kind::Contact, None, None, after.as_deref(), PAGE).await?;
@@ -51,23 +50,19 @@ async fn one(workspace: WorkspaceId, tx: &mut Tx, name: &str, line: &Line, now: 
             let candidate: Contact = stored.read()?;
             let by_address = candidate.emails.iter().filter_map(|email| Address::parse(email)).any(|a| is_marked("address", a.as_str()));
             if is_marked("contact", &candidate.id) || by_address {
-                person.names.extend(candidate.name.clone());
-                person.addresses.extend(candidate.emails.iter().filter_map(|email| Address::parse(email)));
-                contact = Some(candidate);
+                contacts.push(candidate);
             }
         }
     }
     // Also without a contact: mails of the address that the backup holds.
     let people = erasure::people(workspace, tx).await?;
-    person.addresses.extend(people.iter().filter_map(|person| Address::parse(person)).filter(|a| is_marked("address", a.as_str())));
-    person.addresses.sort();
-    person.addresses.dedup();
-    person_in(workspace, tx, &line.id, contact.as_ref(), person, now).await?;
+    let addresses = people.iter().filter_map(|person| Address::parse(person)).filter(|a| is_marked("address", a.as_str())).collect();
+    person_in(workspace, tx, &line.id, &contacts, addresses, now).await?;
     // What went by the rules of that day, and would not by those of today.
     let marked: Vec<i64> = entry::ids(workspace, tx).await?.into_iter().filter(|(_, id)| is_marked("entry", id)).map(|(number, _)| number).collect();
     for some in marked.chunks(200) {
         for stored in entry::by_numbers(workspace, tx, some).await? {
-            super::remove(workspace, tx, &stored, now).await?;
+            super::remove(workspace, tx, &stored, &line.id, now).await?;
         }
     }
     erasure::keep_marks(workspace, tx, &line.id, line.erased_at, &line.marks).await?;

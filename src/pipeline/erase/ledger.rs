@@ -37,6 +37,14 @@ pub(super) fn add(data: &Path, line: &Line) -> Result<()> {
     file.sync_all().map_err(failed)
 }
 
+/// Adds all of these.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn note(data: &Path, lines: &[Line]) -> Result<()> {
+    lines.iter().try_for_each(|line| add(data, line))
+}
+
 /// Every erasure that was ever noted; a line cut short by a crash is left out, as its job comes again.
 ///
 /// # Errors

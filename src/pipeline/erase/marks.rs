@@ -82,13 +82,47 @@ impl Erased {
         if gone.is_empty() {
             return Fate::Stays;
         }
-        let person = Person { addresses: gone, names: Vec::new() };
+        let mut person = Person { addresses: gone, names: Vec::new() };
+        person.learn_names(entry);
         if belongs_to(entry, &person, &is_us) {
             return Fate::Gone;
         }
         Redactor::new(person, &[]).entry(entry);
         Fate::Stays
     }
+}
+
+/// A calendar without the persons who were erased: their lines go, and their names become blocks.
+pub async fn without_erased(workspace: WorkspaceId, tx: &mut Tx, ics: &str) -> Result<String> {
+    if !erasure::any(workspace, tx).await? {
+        return Ok(ics.to_owned());
+    }
+    let unfolded = unfold(ics);
+    let addresses: Vec<Address> =
+        unfolded.split([':', ';', '"', '\r', '\n', '<', '>', ' ', ',']).filter(|word| word.contains('@')).filter_map(Address::parse).collect();
+    let erased = Erased::look_up(workspace, tx, &[], &addresses.iter().collect::<Vec<_>>()).await?;
+    let gone: Vec<Address> = addresses.into_iter().filter(|address| erased.address(address).is_some()).collect();
+    if gone.is_empty() {
+        return Ok(ics.to_owned());
+    }
+    let (theirs, others): (Vec<&str>, Vec<&str>) =
+        unfolded.split_inclusive('\n').partition(|line| gone.iter().any(|address| line.to_lowercase().contains(address.as_str())) && is_person(line));
+    let names = theirs
+        .iter()
+        .filter_map(|line| line.split("CN=").nth(1))
+        .map(|rest| rest.trim_start_matches('"').split(['"', ';', ':']).next().unwrap_or_default().to_owned());
+    let redactor = Redactor::new(Person { addresses: gone.clone(), names: names.collect() }, &[]);
+    let rest = others.concat();
+    Ok(redactor.text(&rest).unwrap_or(rest))
+}
+
+fn is_person(line: &str) -> bool {
+    line.starts_with("ATTENDEE") || line.starts_with("ORGANIZER")
+}
+
+/// Long lines of calendars are folded anywhere, also in the middle of an address.
+pub(super) fn unfold(ics: &str) -> String {
+    ics.replace("\r\n ", "").replace("\r\n\t", "").replace("\n ", "").replace("\n\t", "")
 }
 
 /// Whether an entry is this person's own: they wrote it, or nobody else from outside took part.

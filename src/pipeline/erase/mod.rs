@@ -25,11 +25,11 @@ use crate::ingest::redact::{Person, Redactor};
 use crate::store::change::{self, Action, NewChange};
 use crate::store::erasure::{self, Erasure};
 use crate::store::job::{self, Held, When};
-use crate::store::{self, Tx, attachment, audit, entry, party, record, summary, workspace as workspaces};
+use crate::store::{self, Tx, attachment, audit, entry, mail, party, record, summary, workspace as workspaces};
 
 pub use again::apply_ledger;
-pub use ledger::{Line, read as read_ledger};
-pub use marks::{Erased, Fate};
+pub use ledger::{Line, note, read as read_ledger};
+pub use marks::{Erased, Fate, without_erased};
 
 /// The job that takes an erased person off the disks; its key is the erasure.
 pub const PURGE: &str = "purge";
@@ -85,7 +85,8 @@ impl Receipt {
     }
 }
 
-/// Erases a contact. When it returns, no answer holds the person any more; the disks follow.
+/// Erases a contact, and every other contact with one of its addresses. When it returns, no answer holds the person any
+/// more; the disks follow.
 ///
 /// # Errors
 /// When there is no such contact.
@@ -96,12 +97,17 @@ pub async fn contact(service: &Service, workspace: WorkspaceId, actor: &str, con
             let Some(contact): Option<Contact> = record::get(workspace, tx, Kind::Contact, &contact_id).await? else {
                 return Ok(Err(PipelineError::NotFound(format!("contact {contact_id:?}"))));
             };
-            let person = Person {
-                addresses: contact.emails.iter().filter_map(|email| Address::parse(email)).collect(),
-                names: contact.name.iter().cloned().collect(),
-            };
-            let id = erasure_id(workspace, tx, &contact.id, now).await?;
-            let erased = person_in(workspace, tx, &id, Some(&contact), person, now).await?;
+            let mut contacts = vec![contact];
+            let addresses = contacts[0].emails.clone();
+            for address in addresses.iter().filter_map(|email| Address::parse(email)) {
+                for id in party::contacts_with(workspace, tx, &address).await? {
+                    if !contacts.iter().any(|known| known.id == id) {
+                        contacts.extend(record::get::<Contact>(workspace, tx, Kind::Contact, &id).await?);
+                    }
+                }
+            }
+            let id = erasure_id(workspace, tx, &contact_id, now).await?;
+            let erased = person_in(workspace, tx, &id, &contacts, Vec::new(), now).await?;
             audit::add(workspace, tx, &actor, "contact.erase", &id, now).await?;
             Ok(Ok(erased))
         })
@@ -118,31 +124,52 @@ async fn erasure_id(workspace: WorkspaceId, tx: &mut Tx, contact_id: &str, now: 
     Ok(format!("erasure.{}", marks::mark(&name, "erasure", &format!("{contact_id}\n{now}"))))
 }
 
-/// Erases a person in one transaction, with the job that follows.
+/// Erases a person in one transaction, with the job that follows: the contacts that they are, and addresses beside.
 async fn person_in(
     workspace: WorkspaceId,
     tx: &mut Tx,
     id: &str,
-    contact: Option<&Contact>,
-    person: Person,
+    contacts: &[Contact],
+    addresses: Vec<Address>,
     now: Timestamp,
 ) -> store::Result<Erasure> {
     let name = workspaces::name(workspace, tx).await?;
     let mark = |kind: &str, value: &str| marks::mark(&name, kind, value);
+    let mut person = Person { addresses, names: contacts.iter().filter_map(|contact| contact.name.clone()).collect() };
+    person.addresses.extend(contacts.iter().flat_map(|contact| &contact.emails).filter_map(|email| Address::parse(email)));
+    person.addresses.sort();
+    person.addresses.dedup();
     let mut marked: BTreeSet<String> = person.addresses.iter().map(|address| mark("address", address.as_str())).collect();
-    marked.extend(contact.map(|contact| mark("contact", &contact.id)));
+    let mut accounts: BTreeSet<String> = contacts.iter().map(|contact| contact.account_id.clone()).collect();
     let mut counts = Counts::default();
-    let mut accounts: BTreeSet<String> = contact.iter().map(|contact| contact.account_id.clone()).collect();
+
+    // Where they may be: in what they took part in with its conversations, in their accounts, and wherever an address
+    // stands. A name counts in their accounts only: elsewhere somebody else may have it.
+    let mut keys: Vec<String> = person.addresses.iter().map(|address| address.as_str().to_owned()).collect();
+    keys.extend(person.names.iter().filter_map(|name| name_key(name)));
+    let home: Vec<String> = accounts.iter().cloned().collect();
+    let mut candidates: BTreeSet<i64> = erasure::candidates(workspace, tx, &keys, &home).await?.into_iter().collect();
+    for address in &person.addresses {
+        candidates.extend(erasure::entries_with(workspace, tx, address.as_str()).await?);
+    }
+    let candidates: Vec<i64> = candidates.into_iter().collect();
+    for some in candidates.chunks(200) {
+        for stored in entry::by_numbers(workspace, tx, some).await? {
+            person.learn_names(&stored.entry);
+        }
+    }
 
     // The records that are about them, with the entries that these caused.
-    let mut gone: Vec<(Kind, String)> = contact.iter().map(|contact| (Kind::Contact, contact.id.clone())).collect();
-    if let Some(contact) = contact {
-        gone.extend(about(workspace, tx, &contact.id, &contact.account_id).await?);
+    let mut gone: Vec<(Kind, String)> = contacts.iter().map(|contact| (Kind::Contact, contact.id.clone())).collect();
+    for contact in contacts {
+        gone.extend(erasure::records_about(workspace, tx, &contact.id).await?);
     }
-    let mut deleted_events: BTreeSet<String> = BTreeSet::new();
+    let mut wrote = Vec::new();
     for (kind, id_of_record) in &gone {
         for caused in entry::of_origin(workspace, tx, &format!("{kind}:{id_of_record}")).await? {
-            remove(workspace, tx, &caused, now).await?;
+            wrote.extend(said(&caused));
+            accounts.extend(caused.entry.account_id.clone());
+            remove(workspace, tx, &caused, id, now).await?;
             counts.entries_deleted += 1;
         }
         erasure::remove_record(workspace, tx, *kind, id_of_record, id).await?;
@@ -151,39 +178,46 @@ async fn person_in(
     }
 
     // What they wrote, and what was between them and us.
-    let mut keys: Vec<String> = person.addresses.iter().map(|address| address.as_str().to_owned()).collect();
-    keys.extend(person.names.iter().filter_map(|name| name_key(name)));
-    let candidates = erasure::candidates(workspace, tx, &keys, &accounts.iter().cloned().collect::<Vec<_>>()).await?;
+    let mut deleted_events: BTreeSet<String> = BTreeSet::new();
     let mut rest = Vec::new();
-    let mut wrote = Vec::new();
     for some in candidates.chunks(200) {
         for stored in entry::by_numbers(workspace, tx, some).await? {
             let addresses: Vec<Address> = stored.entry.participants.iter().filter_map(|p| p.address()).collect();
             let parties = party::known(workspace, tx, &addresses.iter().collect::<Vec<_>>()).await?;
+            let turns = stored.entry.transcript.iter().filter(|t| person.is(t.speaker.as_deref(), t.email.as_deref()));
+            wrote.extend(turns.map(|turn| turn.text.clone()));
             if !marks::belongs_to(&stored.entry, &person, &|address| parties.is_us(address)) {
                 rest.push(stored.number);
                 continue;
             }
-            wrote.push(stored.entry.body.clone());
+            wrote.extend(said(&stored));
             accounts.extend(stored.entry.account_id.clone());
             marked.insert(mark("entry", &stored.entry.id));
             deleted_events.extend(stored.origin.as_deref().and_then(|origin| origin.strip_prefix("event:")).map(str::to_owned));
-            remove(workspace, tx, &stored, now).await?;
+            remove(workspace, tx, &stored, id, now).await?;
             counts.entries_deleted += 1;
         }
     }
 
     // Everything else that names or quotes them.
-    let needles = person.needles();
-    let redactor = Redactor::new(person, &wrote);
+    let addresses = person.addresses.clone();
+    let names = person.names.clone();
+    let at_home = Redactor::new(person, &wrote);
+    let elsewhere = Redactor::new(Person { addresses: addresses.clone(), names: Vec::new() }, &wrote);
     for some in rest.chunks(200) {
         let files = attachment::of(workspace, tx, some).await?;
         for stored in entry::by_numbers(workspace, tx, some).await? {
+            let took_part = entry::people(&stored.entry).keys().any(|person| keys.contains(person));
+            let is_home = took_part || stored.entry.account_id.as_ref().is_some_and(|account| home.contains(account));
+            let redactor = if is_home { &at_home } else { &elsewhere };
             let mut redacted = stored.entry.clone();
             let in_entry = redactor.entry(&mut redacted);
             let texts = files.get(&stored.number).into_iter().flatten();
             let texts: Vec<(usize, String)> = texts.filter_map(|(place, text)| Some((*place, redactor.text(text)?))).collect();
-            if !in_entry && texts.is_empty() {
+            // What readers do not see may name them all the same: hidden words, headers, attachments that nobody read.
+            let raw = mail::raw(workspace, tx, stored.number).await?;
+            let in_raw = raw.is_some_and(|raw| redactor.text(&String::from_utf8_lossy(&raw)).is_some());
+            if !in_entry && !in_raw && texts.is_empty() {
                 continue;
             }
             for (place, text) in &texts {
@@ -197,11 +231,9 @@ async fn person_in(
             counts.entries_redacted += 1;
         }
     }
-    counts.records_redacted = redact_records(workspace, tx, &needles, &redactor).await?;
-    redact_events(workspace, tx, &deleted_events, &redactor).await?;
-    for needle in needles.iter().filter(|needle| needle.contains('@')) {
-        erasure::forget_rest(workspace, tx, needle).await?;
-    }
+    counts.records_redacted = redact_records(workspace, tx, &addresses, &names, &home, (&at_home, &elsewhere), &mut accounts).await?;
+    redact_events(workspace, tx, &deleted_events, &at_home).await?;
+    erasure::forget_rest(workspace, tx, &keys).await?;
 
     for account_id in &accounts {
         let emptied = erasure::empty_summaries(workspace, tx, account_id).await?;
@@ -220,41 +252,49 @@ async fn person_in(
     Ok(erased)
 }
 
-/// Records that are about a contact by its id.
-async fn about(workspace: WorkspaceId, tx: &mut Tx, contact_id: &str, account_id: &str) -> store::Result<Vec<(Kind, String)>> {
-    let mut found = Vec::new();
-    let tickets: Vec<crate::domain::record::Ticket> = record::of_account(workspace, tx, Kind::Ticket, account_id).await?;
-    found.extend(tickets.into_iter().filter(|t| t.contact_id.as_deref() == Some(contact_id)).map(|t| (Kind::Ticket, t.id)));
-    let enrichments: Vec<crate::domain::record::Enrichment> = record::of_account(workspace, tx, Kind::Enrichment, account_id).await?;
-    found.extend(enrichments.into_iter().filter(|e| e.contact_id.as_deref() == Some(contact_id)).map(|e| (Kind::Enrichment, e.id)));
-    Ok(found)
+/// The words of an entry, as others may have quoted them.
+fn said(stored: &entry::Stored) -> Vec<String> {
+    let turns = stored.entry.transcript.iter().map(|turn| turn.text.clone());
+    turns.chain([stored.entry.body.clone()]).chain(stored.entry.subject.clone()).filter(|text| !text.is_empty()).collect()
 }
 
-async fn remove(workspace: WorkspaceId, tx: &mut Tx, stored: &entry::Stored, now: Timestamp) -> store::Result<()> {
+async fn remove(workspace: WorkspaceId, tx: &mut Tx, stored: &entry::Stored, erasure_id: &str, now: Timestamp) -> store::Result<()> {
     let account_id = stored.entry.account_id.as_deref();
     let gone = NewChange { what: "entry", id: &stored.entry.id, number: Some(stored.number), account_id, action: Action::Deleted };
     change::append(workspace, tx, gone, now).await?;
+    // Listeners hear of the entry by its id, unless that tells who it was.
+    if stored.entry.id.contains('@') {
+        erasure::rename_changes(workspace, tx, stored.number, erasure_id).await?;
+    }
     entry::delete(workspace, tx, stored, now).await
 }
 
-async fn redact_records(workspace: WorkspaceId, tx: &mut Tx, needles: &[String], redactor: &Redactor) -> store::Result<u64> {
-    let mut named: BTreeMap<(String, String), String> = BTreeMap::new();
-    for needle in needles {
-        named.extend(erasure::records_with(workspace, tx, needle).await?.into_iter().map(|(kind, id, body)| ((kind, id), body)));
+/// Takes the person out of records and their earlier versions: by address everywhere, by name in their accounts.
+async fn redact_records(
+    workspace: WorkspaceId,
+    tx: &mut Tx,
+    addresses: &[Address],
+    names: &[String],
+    home: &[String],
+    (at_home, elsewhere): (&Redactor, &Redactor),
+    accounts: &mut BTreeSet<String>,
+) -> store::Result<u64> {
+    let needles: Vec<String> = addresses.iter().map(|a| a.as_str().to_owned()).chain(names.iter().map(|name| name.to_lowercase())).collect();
+    let mut named: BTreeMap<(String, String), erasure::Named> = BTreeMap::new();
+    for needle in &needles {
+        named.extend(erasure::records_with(workspace, tx, needle).await?.into_iter().map(|row| ((row.kind.clone(), row.id.clone()), row)));
     }
     let mut count = 0;
-    let redacted = |body: &str| {
-        let mut value: serde_json::Value = serde_json::from_str(body).ok()?;
-        redactor.json(&mut value);
-        Some(value.to_string()).filter(|new| new != body)
-    };
-    for ((kind, id), body) in named {
-        if let Some(body) = redacted(&body) {
+    for ((kind, id), row) in named {
+        let is_home = row.account_id.as_ref().is_some_and(|account| home.contains(account)) || home.contains(&row.id) && kind == "account";
+        let redactor = if is_home { at_home } else { elsewhere };
+        if let Some(body) = redactor.record(&kind, &row.body) {
             erasure::redact_record(workspace, tx, &kind, &id, &body).await?;
+            accounts.extend(row.account_id.clone());
             count += 1;
         }
         for (at, hash, body) in erasure::versions(workspace, tx, &kind, &id).await? {
-            if let Some(body) = redacted(&body) {
+            if let Some(body) = redactor.record(&kind, &body) {
                 erasure::redact_version(workspace, tx, &kind, &id, at, &hash, &body).await?;
             }
         }
@@ -267,8 +307,7 @@ async fn redact_events(workspace: WorkspaceId, tx: &mut Tx, deleted: &BTreeSet<S
         erasure::remove_event(workspace, tx, uid).await?;
     }
     for (uid, recurrence, ics) in erasure::events(workspace, tx).await? {
-        // Long lines are folded anywhere, also in the middle of an address.
-        let unfolded = ics.replace("\r\n ", "").replace("\r\n\t", "").replace("\n ", "").replace("\n\t", "");
+        let unfolded = marks::unfold(&ics);
         if let Some(redacted) = redactor.text(&unfolded) {
             erasure::redact_event(workspace, tx, &uid, &recurrence, &redacted).await?;
         }

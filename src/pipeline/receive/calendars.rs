@@ -11,7 +11,7 @@ use crate::domain::WorkspaceId;
 use crate::domain::entry::Meeting;
 use crate::domain::record::Kind;
 use crate::ingest::calendar::{self, Component};
-use crate::pipeline::erase::Fate;
+use crate::pipeline::erase::{self, Fate};
 use crate::pipeline::once::{self, Once};
 use crate::pipeline::triggers::Asked;
 use crate::pipeline::{Result as PipelineResult, Service, people};
@@ -104,7 +104,7 @@ async fn keep(workspace: WorkspaceId, tx: &mut Tx, uid: &str, components: &[Comp
             stamp: component.version.1,
             cancelled: i64::from(component.cancelled),
             account_id: account_id.map(str::to_owned),
-            ics: component.ics.clone(),
+            ics: erase::without_erased(workspace, tx, &component.ics).await?,
         };
         events::put(workspace, tx, uid, &new).await?;
     }
@@ -151,7 +151,7 @@ async fn bring_in_line(workspace: WorkspaceId, tx: &mut Tx, uid: &str, asked: &m
             new.meeting = Some(Meeting { agenda: new.meeting.and_then(|m| m.agenda), ..held.clone() });
         }
         people::recognise(workspace, tx, &mut new, source.given).await?;
-        if new == stored.entry {
+        if erased(workspace, tx, &mut new).await? == Fate::Gone || new == stored.entry {
             outcomes.push(Outcome::of(Status::Unchanged, Kind::Entry, &id, None));
             continue;
         }

@@ -40,7 +40,7 @@ pub(super) async fn take_entry(
         Standing::Same | Standing::Older => return Ok(Outcome::of(Status::Unchanged, Kind::Entry, &sent.id, None)),
     }
     let mut entry = sent.clone();
-    if stored.is_none() && erased(workspace, tx, &mut entry).await? == Fate::Gone {
+    if erased(workspace, tx, &mut entry).await? == Fate::Gone {
         return Ok(Outcome::of(Status::Unchanged, Kind::Entry, &sent.id, None));
     }
     match entry.r#type {
@@ -61,7 +61,7 @@ pub(super) async fn take_entry(
     Ok(Outcome::of(status, Kind::Entry, &entry.id, Some(sequence)))
 }
 
-/// Whether a new entry was erased before, or is of an erased person; somebody who only took part is taken out of it.
+/// Whether an entry was erased before, or is of an erased person; somebody who only took part is taken out of it.
 pub(super) async fn erased(workspace: WorkspaceId, tx: &mut Tx, entry: &mut Entry) -> Result<Fate> {
     let people = entry.participants.iter().map(|p| p.email.as_deref()).chain(entry.transcript.iter().map(|t| t.email.as_deref()));
     let addresses: Vec<Address> = people.flatten().filter_map(Address::parse).collect();

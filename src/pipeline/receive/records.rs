@@ -114,17 +114,7 @@ pub(in crate::pipeline) async fn take(
             && stored.updated_at().is_none_or(|old| new > old)
         {
             // The same content confirmed later: what lies between is older than this.
-            let again = record::New {
-                kind,
-                id,
-                account_id: stored.account_id.as_deref(),
-                body: &stored.body,
-                deleted: stored.is_deleted(),
-                updated_at: Some(new),
-                received_at: now,
-                sequence: stored.sequence,
-            };
-            record::put(workspace, tx, &again).await?;
+            record::confirm(workspace, tx, kind, &stored.id, new, now).await?;
         }
         return Ok(Outcome::of(Status::Unchanged, kind, id, None));
     }

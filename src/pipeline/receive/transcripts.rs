@@ -147,6 +147,9 @@ async fn replace(
     entry.duration_seconds = entry.duration_seconds.max(transcript.duration_seconds());
     entry.subject = entry.subject.or_else(|| transcript.title.clone());
     add_people(&mut entry, transcript);
+    if erased(workspace, tx, &mut entry).await? == Fate::Gone {
+        return Ok(Outcome::of(Status::Unchanged, Kind::Entry, &id, None));
+    }
     let source = Source::of(&stored);
     people::recognise(workspace, tx, &mut entry, source.given).await?;
     if entry == stored.entry {
