@@ -32,6 +32,8 @@ pub struct Caller {
     pub role: Role,
     /// The id of the key; `local` without keys; `command line` for commands on the data directory.
     pub actor: Arc<str>,
+    /// Whether it is a key that may be ended.
+    pub by_key: bool,
     pub team_member_id: Option<String>,
 }
 
@@ -276,7 +278,7 @@ async fn identify(app: &App, parts: &Parts, open: bool) -> Result<Caller, Proble
             }
             None if open => {
                 let actor = "local".into();
-                return Ok(Caller { workspace: app.workspace, role: Role::Admin, actor, team_member_id: None });
+                return Ok(Caller { workspace: app.workspace, role: Role::Admin, actor, by_key: false, team_member_id: None });
             }
             None => None,
         },
@@ -293,7 +295,7 @@ async fn identify(app: &App, parts: &Parts, open: bool) -> Result<Caller, Proble
             }
         });
     }
-    Ok(Caller { workspace, role: key.role, actor: key.id.into(), team_member_id: key.team_member_id })
+    Ok(Caller { workspace, role: key.role, actor: key.id.into(), by_key: true, team_member_id: key.team_member_id })
 }
 
 /// A command on the data directory: it knows the secret that lies there, and says which workspace it means.
@@ -315,5 +317,5 @@ async fn command_line(app: &App, headers: &HeaderMap) -> Result<Caller, Problem>
             }
         }
     };
-    Ok(Caller { workspace, role: Role::Admin, actor: "command line".into(), team_member_id: None })
+    Ok(Caller { workspace, role: Role::Admin, actor: "command line".into(), by_key: false, team_member_id: None })
 }

@@ -1,7 +1,9 @@
 //! `GET /v1/events`: what changes, as it changes; a listener that was away goes on where it stopped.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -14,7 +16,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::App;
 use super::extract::{Caller, Params};
 use super::problem::Problem;
+use crate::domain::WorkspaceId;
 use crate::store::change::{self, Change};
+use crate::store::key;
 
 /// Changes read at once.
 const BATCH: i64 = 200;
@@ -47,7 +51,52 @@ struct Listener {
     sequence: i64,
     waiting: VecDeque<Change>,
     committed: tokio::sync::watch::Receiver<i64>,
+    _place: Place,
 }
+
+/// Listeners at the same time, of all workspaces and of one.
+const LISTENERS: usize = 512;
+const OF_ONE: usize = 128;
+/// A listener's key is looked at again so often, also when nothing happens.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// How many listen, by workspace.
+#[derive(Debug, Clone, Default)]
+pub struct Listeners(Arc<Mutex<HashMap<WorkspaceId, usize>>>);
+
+/// A listener's place; given up when it goes.
+struct Place {
+    listeners: Listeners,
+    workspace: WorkspaceId,
+}
+
+impl Listeners {
+    fn take(&self, workspace: WorkspaceId) -> Result<Place, Problem> {
+        let mut all = self.0.lock().expect(UNPOISONED);
+        if all.get(&workspace).is_some_and(|own| *own >= OF_ONE) {
+            return Err(Problem::too_many(format!("{OF_ONE} listeners of this workspace are open already"), 5));
+        }
+        if all.values().sum::<usize>() >= LISTENERS {
+            return Err(Problem::overloaded("the server has as many listeners as it takes"));
+        }
+        *all.entry(workspace).or_default() += 1;
+        Ok(Place { listeners: self.clone(), workspace })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut all = self.listeners.0.lock().expect(UNPOISONED);
+        if let Some(own) = all.get_mut(&self.workspace) {
+            *own -= 1;
+            if *own == 0 {
+                all.remove(&self.workspace);
+            }
+        }
+    }
+}
+
+const UNPOISONED: &str = "nothing panics while holding this lock";
 
 /// Server-sent events: `entry.added`, `entry.updated`, `entry.deleted`, `summary.ready`. Each has the sequence number
 /// of its change as id; with `Last-Event-ID` the stream goes on behind it, without it begins now.
@@ -72,7 +121,8 @@ pub async fn get(
         None => *committed.borrow_and_update(),
     };
     committed.mark_changed();
-    let listener = Listener { app, caller, account: wanted.account, sequence, waiting: VecDeque::new(), committed };
+    let place = app.listeners.take(caller.workspace)?;
+    let listener = Listener { _place: place, app, caller, account: wanted.account, sequence, waiting: VecDeque::new(), committed };
     let stream = futures_util::stream::unfold(listener, |mut listener| async move {
         let event = listener.next().await?;
         Some((Ok(event), listener))
@@ -92,9 +142,13 @@ impl Listener {
             }
             tokio::select! {
                 changed = self.committed.changed() => changed.ok()?,
+                () = tokio::time::sleep(LOOK) => {}
                 () = self.app.stop.cancelled() => return None,
             }
             let mut tx = self.app.service.store.read(self.caller.workspace).await.ok()?;
+            if self.caller.by_key && !key::lives(self.caller.workspace, &mut tx, &self.caller.actor).await.ok()? {
+                return None;
+            }
             let changes = change::after(self.caller.workspace, &mut tx, self.sequence, self.account.as_deref(), BATCH).await.ok()?;
             if let Some(last) = changes.last() {
                 self.sequence = last.sequence;

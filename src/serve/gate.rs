@@ -166,7 +166,7 @@ impl Drop for Pass {
 
 /// Has requests that speak for a workspace wait for their turn.
 pub async fn pass(State(app): State<App>, request: Request, next: Next) -> Response {
-    // Events last; they have places of their own.
+    // Events last; they have places of their own (`events::Listeners`).
     let workspace = request.extensions().get::<Caller>().map(|caller| caller.workspace).filter(|_| request.uri().path() != "/v1/events");
     let Some(workspace) = workspace else { return next.run(request).await };
     // Sent away before its body is read; and whoever sends it slowly takes nobody's place meanwhile.

@@ -55,6 +55,7 @@ use crate::domain::WorkspaceId;
 use crate::ingest::email::MAX_MAIL;
 use crate::pipeline::{Service, follow, work};
 use access::Door;
+use events::Listeners;
 use gate::Gate;
 use problem::Problem;
 
@@ -76,6 +77,7 @@ pub struct App {
     workspace: WorkspaceId,
     door: Arc<Door>,
     gate: Gate,
+    listeners: Listeners,
     bodies: Arc<Semaphore>,
     metrics: PrometheusHandle,
     stop: CancellationToken,
@@ -204,6 +206,7 @@ pub async fn run(serving: Serving) -> std::io::Result<()> {
     let app = App {
         door: Arc::new(Door::new(is_loopback(&listener.local_addr()?), &pass)),
         gate: Gate::new(service.config.max_requests),
+        listeners: Listeners::default(),
         bodies: Arc::new(Semaphore::new(BODIES)),
         service: service.clone(),
         workspace,

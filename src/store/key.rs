@@ -92,6 +92,13 @@ pub async fn any(tx: &mut Tx) -> Result<bool> {
     Ok(row.is_some())
 }
 
+/// Whether a key lives.
+pub async fn lives(workspace: WorkspaceId, tx: &mut Tx, key_id: &str) -> Result<bool> {
+    let row: Option<(String,)> = on!(tx, c => sqlx::query_as("SELECT key_id FROM api_key WHERE workspace_id = $1 AND key_id = $2 AND revoked_at IS NULL")
+        .bind(workspace.0).bind(key_id).fetch_optional(c).await?);
+    Ok(row.is_some())
+}
+
 /// Notes that a key was used.
 pub async fn used(workspace: WorkspaceId, tx: &mut Tx, key_id: &str, now: Timestamp) -> Result<()> {
     on!(tx, c => sqlx::query("UPDATE api_key SET last_used_at = $3 WHERE workspace_id = $1 AND key_id = $2")

@@ -263,3 +263,30 @@ async fn commands_on_the_data_directory_get_in_with_the_secret_that_lies_there()
     let accounts = app.request(Method::GET, "/v1/accounts").bearer_auth(PASS).send().await.unwrap().json::<Value>().await.unwrap();
     assert_eq!(accounts["total"], 0, "without a name it is the server's own workspace");
 }
+
+#[tokio::test]
+async fn listeners_have_so_many_places_and_end_with_their_key() {
+    let app = App::spawn().await;
+    let (admin, viewer) = (key(&app, "local", Role::Admin).await, key(&app, "local", Role::Viewer).await);
+    keyed(&app).await;
+    let listen = |key: &str| app.request(Method::GET, "/v1/events").bearer_auth(key).send();
+    let mut listeners = Vec::new();
+    for _ in 0..128 {
+        listeners.push(listen(&viewer).await.unwrap());
+    }
+    assert!(listeners.iter().all(|listener| listener.status() == 200));
+    assert_eq!(problem(listen(&viewer).await.unwrap()).await.0, 429);
+    let mut last = listeners.pop().unwrap();
+    drop(listeners);
+    assert_eq!(app.request(Method::DELETE, &format!("/v1/keys/{}", &viewer[3..11])).bearer_auth(&admin).send().await.unwrap().status(), 204);
+    let sent = app.request(Method::POST, "/v1/records").bearer_auth(&admin).json(&json!([note("n1", "acme", "2026-01-01T09:00:00Z", "words")]));
+    assert_eq!(sent.send().await.unwrap().status(), 200);
+    let rest = tokio::time::timeout(std::time::Duration::from_secs(8), async {
+        let mut heard = String::new();
+        while let Ok(Some(chunk)) = last.chunk().await {
+            heard.push_str(&String::from_utf8_lossy(&chunk));
+        }
+        heard
+    });
+    assert!(!rest.await.expect("it ends").contains("n1"), "nothing is heard with a key that was ended");
+}
