@@ -55,7 +55,9 @@ impl Remote {
             let attempt = request.try_clone().ok_or_else(|| anyhow!("this request cannot be sent again"))?;
             let response = attempt.send().await.with_context(|| format!("asking the server on {}", self.base))?;
             let status = response.status();
+            // Turned away before anything was done: what was given up after a while may have been done.
             let busy = matches!(status, reqwest::StatusCode::SERVICE_UNAVAILABLE | reqwest::StatusCode::TOO_MANY_REQUESTS);
+            let busy = busy && response.headers().contains_key("retry-after");
             if busy && pause < std::time::Duration::from_secs(10) {
                 tokio::time::sleep(pause).await;
                 pause *= 2;

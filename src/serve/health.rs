@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
+use super::extract::Caller;
 use super::problem::Problem;
 use crate::store::{Scope, change, job};
 
@@ -49,9 +50,12 @@ pub async fn ready(State(app): State<App>) -> Result<Response, Problem> {
     Ok((status, Json(Readiness { ready, sequence, indexed, rebuilding })).into_response())
 }
 
-/// Figures for Prometheus.
+/// Figures of the whole server for Prometheus, for admins of the workspace that it was started with.
 #[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200, body = String, content_type = "text/plain")))]
-pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
+pub async fn metrics(State(app): State<App>, caller: Caller) -> Result<Response, Problem> {
+    if caller.workspace != app.workspace {
+        return Err(Problem::forbidden("figures are those of the whole server: they are for admins of the workspace that it was started with"));
+    }
     let mut tx = app.service.store.read(Scope::All).await?;
     let sequence = change::last(&mut tx).await?;
     for state in ["queued", "running", "failed", "dead"] {

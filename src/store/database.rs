@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -76,6 +76,8 @@ pub struct Store {
 struct Shared {
     /// Microseconds that the clock of the database is ahead of the machine's.
     ahead: Arc<AtomicI64>,
+    /// Whether a backup took the place of what was opened: then nothing that this process knows holds any more.
+    replaced: Arc<AtomicBool>,
     /// Ends with the last handle.
     _look: AbortOnDropHandle<()>,
 }
@@ -185,10 +187,11 @@ impl Store {
         let readers = Pool::Pg(pool(READERS).connect_with(options).await?);
         let (announce, committed) = watch::channel(readers.last_sequence().await?);
         let ahead = Arc::new(AtomicI64::new(0));
-        readers.look(&announce, &ahead).await?;
-        let look = tokio::spawn(readers.clone().keep_looking(announce.clone(), ahead.clone()));
+        let replaced = Arc::new(AtomicBool::new(false));
+        let identity = readers.look(&announce, &ahead).await?;
+        let look = tokio::spawn(readers.clone().keep_looking(announce.clone(), ahead.clone(), identity, replaced.clone()));
         let writer = (how == Open::Write).then(|| Writer::start(Pool::Pg(one), announce));
-        Ok(Store { readers, writer, committed, shared: Some(Arc::new(Shared { ahead, _look: AbortOnDropHandle::new(look) })) })
+        Ok(Store { readers, writer, committed, shared: Some(Arc::new(Shared { ahead, replaced, _look: AbortOnDropHandle::new(look) })) })
     }
 
     /// A snapshot to read from.
@@ -196,6 +199,7 @@ impl Store {
     /// # Errors
     /// When no connection is to be had.
     pub async fn read(&self, scope: impl Into<Scope>) -> Result<Tx> {
+        self.check_place()?;
         self.readers.begin_read(scope.into()).await
     }
 
@@ -210,6 +214,7 @@ impl Store {
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
     {
         let writer = self.writer.as_ref().ok_or_else(|| StoreError::Refused("this process only reads the store".to_owned()))?;
+        self.check_place()?;
         writer.run(scope.into(), work).await
     }
 
@@ -219,8 +224,12 @@ impl Store {
     /// # Errors
     /// When a reader holds on to an old state for too long.
     pub async fn purge(&self) -> Result<()> {
-        let writer = self.writer.as_ref().ok_or_else(|| StoreError::Refused("this process only reads the store".to_owned()))?;
-        writer.purge().await
+        match (&self.writer, &self.readers) {
+            (Some(writer), Pool::Sqlite(_)) => writer.purge().await,
+            // Beside the writer, which goes on.
+            (Some(_), readers @ Pool::Pg(_)) => readers.purge().await,
+            (None, _) => Err(StoreError::Refused("this process only reads the store".to_owned())),
+        }
     }
 
     /// How the SQLite file is opened to read; none on PostgreSQL.
@@ -236,6 +245,15 @@ impl Store {
         let mut tx = self.readers.begin_write().await?;
         tx.begin_work(Scope::All).await?;
         Ok(tx)
+    }
+
+    fn check_place(&self) -> Result<()> {
+        match &self.shared {
+            Some(shared) if shared.replaced.load(Ordering::Relaxed) => {
+                Err(StoreError::Unreachable("a backup took its place; start this server again".to_owned()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The sequence number of the last change known to be durable; wakes whoever waits for the next.
@@ -294,20 +312,21 @@ impl Pool {
         super::change::last(&mut tx).await
     }
 
-    /// Notes how far others have committed, and what time it is there.
-    async fn look(&self, announce: &watch::Sender<i64>, ahead: &AtomicI64) -> Result<()> {
-        let Pool::Pg(pool) = self else { return Ok(()) };
+    /// Notes how far others have committed, and what time it is there; returns which database it is.
+    async fn look(&self, announce: &watch::Sender<i64>, ahead: &AtomicI64) -> Result<String> {
+        let Pool::Pg(pool) = self else { return Ok(String::new()) };
         let mut tx = pool.begin_with(AssertSqlSafe(format!("BEGIN READ ONLY; {}", Scope::All.setting()))).await?;
-        let (last, now): (Option<i64>, i64) =
-            sqlx::query_as("SELECT (SELECT max(sequence) FROM change), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
-                .fetch_one(&mut *tx)
-                .await?;
+        let (last, now, identity): (Option<i64>, i64, String) = sqlx::query_as(
+            "SELECT (SELECT max(sequence) FROM change), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, (SELECT id FROM identity)",
+        )
+        .fetch_one(&mut *tx)
+        .await?;
         ahead.store(now - Clock::system().now().as_microsecond(), Ordering::Relaxed);
         super::writer::announce(announce, last.unwrap_or(0));
-        Ok(())
+        Ok(identity)
     }
 
-    async fn keep_looking(self, announce: watch::Sender<i64>, ahead: Arc<AtomicI64>) {
+    async fn keep_looking(self, announce: watch::Sender<i64>, ahead: Arc<AtomicI64>, identity: String, replaced: Arc<AtomicBool>) {
         let mut failing = false;
         loop {
             tokio::time::sleep(LOOK).await;
@@ -318,6 +337,11 @@ impl Pool {
                 tracing::error!(%error, "the database does not answer; trying on");
             }
             failing = looked.is_err();
+            if looked.is_ok_and(|now| now != identity) {
+                tracing::error!("a backup took the place of the database; start this server again");
+                replaced.store(true, Ordering::Relaxed);
+                return;
+            }
         }
     }
 
@@ -336,9 +360,9 @@ impl Pool {
                 if busy == 0 { Ok(()) } else { Err(StoreError::Busy) }
             }
             Pool::Pg(pool) => {
-                sqlx::raw_sql("VACUUM entry, participant, mail, raw_mail, attachment_text, record, record_version, summary, change")
-                    .execute(pool)
-                    .await?;
+                let all = "VACUUM entry, participant, mail, mail_reference, thread_link, raw_mail, attachment_text, record, record_version,
+                    person_address, calendar_event, summary, change, job, idempotency";
+                sqlx::raw_sql(all).execute(pool).await?;
                 Ok(())
             }
         }

@@ -4,7 +4,7 @@
 //! The disk's faults are the database file's here, so these tests are SQLite's.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::app::{App, account, note};
-use crate::cli::{Served, last_line, rapport, text};
+use crate::cli::{Served, last_line, text};
 
 /// The library that makes disks fail, built on first use.
 fn library() -> &'static Path {
@@ -31,6 +31,17 @@ fn library() -> &'static Path {
             files.flat_map(|m| m["filenames"].as_array().cloned().unwrap_or_default()).filter_map(|f| f.as_str().map(str::to_owned)).collect();
         names.into_iter().find(|name| name.ends_with(".so")).expect("a library").into()
     })
+}
+
+/// The program on the file in its data directory, whatever the other tests run on.
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rapport"));
+    command.env_remove("DATABASE_URL");
+    command
+}
+
+fn rapport(data: &Path, arguments: &[&str]) -> Output {
+    program().args(arguments).arg("--data").arg(data).output().expect("the program runs")
 }
 
 /// A data directory on a disk that can be told to fail.
@@ -52,12 +63,8 @@ impl Disk {
     }
 
     fn program(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rapport"));
-        command
-            .env("LD_PRELOAD", library())
-            .env("RAPPORT_FAULT", self.folder.path().join("fault"))
-            .env("RAPPORT_FAULT_DIR", self.data())
-            .env_remove("DATABASE_URL");
+        let mut command = program();
+        command.env("LD_PRELOAD", library()).env("RAPPORT_FAULT", self.folder.path().join("fault")).env("RAPPORT_FAULT_DIR", self.data());
         command
     }
 
@@ -251,7 +258,7 @@ fn killed_while_erasing_the_person_goes_all_the_same() {
         let found = text(&rapport(data, &["search", "lindqvist", "--json"]).stdout);
         assert_eq!(serde_json::from_str::<Value>(&found).unwrap()["total"], 0, "{found}");
         // Whatever the kill had left undone was done since: the receipts say so.
-        let served = Served::start(data);
+        let served = Served::launch(program(), data);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let receipts = || runtime.block_on(get(&format!("http://{}", served.address), "/v1/erasures")).1;
         let since = Instant::now();
@@ -278,9 +285,6 @@ fn a_database_of_a_newer_version_and_a_damaged_one_are_told_by_a_sentence() {
             .await
             .unwrap();
     });
-    if crate::database::server().is_some() {
-        return;
-    }
     let newer = rapport(&data, &["verify"]);
     assert!(!newer.status.success() && text(&newer.stderr).contains("written by a newer rapport (database version 9999)"), "{}", text(&newer.stderr));
     // Bytes of a page are overwritten.

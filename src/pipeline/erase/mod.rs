@@ -42,7 +42,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Receipt {
     pub id: String,
     pub erased_at: Timestamp,
-    /// When no byte was left in the database, its log and the search index of this data directory; null until then.
+    /// When no byte was left in the data directory: the SQLite file, its log, and the search index; null until then. On
+    /// PostgreSQL the rows were freed by then.
     pub purged_at: Option<Timestamp>,
     /// Entries that were theirs, or between them and us alone: deleted.
     pub entries_deleted: u64,
@@ -56,7 +57,7 @@ pub struct Receipt {
     pub note: String,
 }
 
-const NOTE: &str = "backups made before hold the person; restoring one erases them again. Copies elsewhere (the systems that sent the data, PostgreSQL's own log and backups) are not reached from here.";
+const NOTE: &str = "backups made before hold the person; restoring one erases them again. Copies elsewhere are not reached from here: the systems that sent the data; on PostgreSQL its freed pages, its log and its own backups, and the search indexes of other servers, which follow within moments.";
 
 /// What went, as it is counted while it goes.
 #[derive(Debug, Default, Serialize, Deserialize)]
