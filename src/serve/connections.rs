@@ -24,6 +24,8 @@ const HEAD: Duration = Duration::from_secs(15);
 const HEAD_SIZE: usize = 64 * 1024;
 /// Connections that were made before are still taken for so long when the server stops.
 const LAST_CALL: Duration = Duration::from_millis(50);
+/// The first request of a connection is waited for so long before idle connections are closed.
+const FIRST_REQUEST: Duration = Duration::from_millis(300);
 /// After an error of the listener, e.g. no more file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -78,6 +80,8 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         });
     }
     drop(listener);
+    // A connection that has brought no request yet would be closed at once: its first one is on the way.
+    tokio::time::sleep(FIRST_REQUEST).await;
     if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still under way when the time to stop was over");
     }
