@@ -61,7 +61,6 @@ pub async fn set_known(workspace: WorkspaceId, tx: &mut Tx, account_id: &str, na
     Ok(())
 }
 
-/// The account with this id, if its record has arrived.
 /// The id of the known account with this name, whatever its case; of several the first.
 pub async fn id_by_name(workspace: WorkspaceId, tx: &mut Tx, name: &str) -> Result<Option<String>> {
     let row: Option<(String,)> = on!(tx, c => sqlx::query_as(
@@ -70,6 +69,7 @@ pub async fn id_by_name(workspace: WorkspaceId, tx: &mut Tx, name: &str) -> Resu
     Ok(row.map(|(id,)| id))
 }
 
+/// The account with this id, if its record has arrived.
 pub async fn find(workspace: WorkspaceId, tx: &mut Tx, account_id: &str) -> Result<Option<Row>> {
     let row: Option<Raw> = on!(tx, c => sqlx::query_as(
         "SELECT number, account_id, name, last_activity_at FROM account WHERE workspace_id = $1 AND account_id = $2 AND known = 1")

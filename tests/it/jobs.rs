@@ -85,3 +85,12 @@ async fn one_callers_failure_undoes_its_own_work_only() {
     let keys: Vec<String> = job::list(workspace, &mut tx, None, 0, 100).await.unwrap().into_iter().map(|j| j.key).collect();
     assert_eq!(keys, ["good", "also good"]);
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_holds_nothing_up() {
+    let (_directory, store, workspace) = store().await;
+    enqueue(&store, workspace, "acme", "{}", When::NOW, at(3_600)).await;
+    assert!(claim(&store, at(0)).await.is_none(), "queued an hour ahead of what the clock says now");
+    store.write(Scope::All, |tx| Box::pin(async move { job::put_back(tx, at(0)).await })).await.unwrap();
+    assert!(claim(&store, at(0)).await.is_some(), "the next start does not wait for the hour");
+}
