@@ -55,7 +55,7 @@ const HOMES: &[(&str, &str)] = &[
 const MAX_LINES: usize = 650;
 
 fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    PathBuf::from(".")
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

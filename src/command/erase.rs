@@ -40,7 +40,7 @@ pub async fn run(options: Options, config: Config) -> Outcome {
             let (service, workspace) = options.place.open_service(&data, config).await?;
             let stop = CancellationToken::new();
             let follower = service.index.follow(service.store.clone(), stop.clone())?;
-            let mut receipt = erase::contact(&service, workspace, "command line", &options.contact).await?;
+            let mut receipt = erase::contact(&service, workspace, "command line", &options.contact, None).await?;
             work::drain(&service).await?;
             let mut tx = service.store.read(workspace).await?;
             if let Some(erased) = rapport::store::erasure::find(workspace, &mut tx, &receipt.id).await? {

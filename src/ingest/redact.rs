@@ -79,31 +79,33 @@ impl Redactor {
 
     /// The text without the person; none when there was nothing to take out.
     pub fn text(&self, text: &str) -> Option<String> {
-        let mut redacted = String::with_capacity(text.len());
-        for line in text.split_inclusive('\n') {
-            if self.is_theirs(line) {
-                redacted.push_str(&blocks(line));
-            } else {
-                redacted.push_str(line);
-            }
-        }
+        let mut redacted = self.without_quotes(text);
         redacted = take_out(redacted, self.addresses.as_ref(), stands_alone_as_address);
         // Names may go over the end of a line.
         redacted = take_out(redacted, self.names.as_ref(), stands_alone_as_name);
         (redacted != text).then_some(redacted)
     }
 
-    fn is_theirs(&self, line: &str) -> bool {
+    /// Lines all of whose words stand in rows that the person wrote, however the lines were broken when it was quoted.
+    fn without_quotes(&self, text: &str) -> String {
         if self.wrote.is_empty() {
-            return false;
+            return text.to_owned();
         }
-        let line = plain(line);
-        let words: Vec<&str> = line.split_whitespace().collect();
-        if words.len() < OWN_WORDS {
-            return self.wrote.contains(&line);
+        let lines: Vec<String> = text.split_inclusive('\n').map(plain).collect();
+        let words: Vec<(usize, &str)> = lines.iter().enumerate().flat_map(|(at, line)| line.split_whitespace().map(move |word| (at, word))).collect();
+        let mut theirs = vec![false; words.len()];
+        for (from, row) in words.windows(OWN_WORDS).enumerate() {
+            let row: Vec<&str> = row.iter().map(|(_, word)| *word).collect();
+            if self.wrote.contains(&row.join(" ")) {
+                theirs[from..from + OWN_WORDS].fill(true);
+            }
         }
-        // However the lines were broken when it was quoted.
-        words.windows(OWN_WORDS).all(|row| self.wrote.contains(&row.join(" ")))
+        let mut others = vec![false; lines.len()];
+        for ((line, _), theirs) in words.iter().zip(&theirs) {
+            others[*line] |= !theirs;
+        }
+        let kept = |at: usize| others[at] && !self.wrote.contains(&lines[at]);
+        text.split_inclusive('\n').enumerate().map(|(at, line)| if kept(at) { line.to_owned() } else { blocks(line) }).collect()
     }
 
     /// Takes the person out of an entry; false when they were not in it.
@@ -237,7 +239,7 @@ mod tests {
         let redactor = redactor(&["ann.lee@acme.example"], &["Ann Lee"], &["Our budget is approved for March.\nThanks"]);
         let text = "On Monday Ann\n Lee <Ann.Lee@acme.example> wrote:\n> Our budget is approved for March.\n> Thanks\nGood news, Annleen!";
         let redacted = redactor.text(text).unwrap();
-        assert_eq!(redacted, "On Monday ███\n ███ <████████████████████> wrote:\n█ ███ ██████ ██ ████████ ███ ██████\n> Thanks\nGood news, Annleen!");
+        assert_eq!(redacted, "On Monday ███\n ███ <████████████████████> wrote:\n█ ███ ██████ ██ ████████ ███ ██████\n█ ██████\nGood news, Annleen!");
         assert_eq!(redacted.chars().count(), text.chars().count());
         assert_eq!(redactor.text("nobody of that name"), None);
         assert_eq!(redactor.text(&redacted), None, "once is enough");
@@ -258,7 +260,7 @@ mod tests {
     #[test]
     fn quotes_are_known_however_their_lines_are_broken_and_names_in_every_script() {
         let redactor = redactor(&[], &["李小龍"], &["We decided to move all the depots to the north before the end of May."]);
-        let quoted = "> We decided to move all\n> the depots to the north before\n> the end of May.\nWe decided to go home.";
+        let quoted = "> We decided to move all\n> the depots\n> to the north before\n> the end of May.\nWe decided to go home.";
         let redacted = redactor.text(quoted).unwrap();
         assert!(redacted.ends_with("We decided to go home.") && !redacted.contains("depots") && !redacted.contains("move all"), "{redacted}");
         assert_eq!(redactor.text("昨日李小龍說").unwrap(), "昨日███說");

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
-use super::extract::{Caller, Params, Segments};
+use super::extract::{Body, Caller, Params, Segments};
 use super::problem::Problem;
 use crate::pipeline::erase::{self, Receipt};
 use crate::store::erasure;
@@ -30,12 +30,13 @@ pub async fn delete(
     caller: Caller,
     Segments(id): Segments<String>,
     Params(wanted): Params<Wanted>,
+    Body(_body, once): Body,
 ) -> Result<Json<Receipt>, Problem> {
     if wanted.erase != Some(true) {
         let how = "say erase=true to take the person out of everything; POST /v1/records with deleted=true deletes the record alone";
         return Err(Problem::bad_request("bad_parameter", how));
     }
-    Ok(Json(erase::contact(&app.service, caller.workspace, &caller.actor, &id).await?))
+    Ok(Json(erase::contact(&app.service, caller.workspace, &caller.actor, &id, once).await?))
 }
 
 #[derive(Serialize, ToSchema)]

@@ -9,6 +9,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::oneshot;
+use tracing::Instrument;
 
 use super::App;
 use super::access::Caller;
@@ -173,15 +174,22 @@ pub async fn pass(State(app): State<App>, request: Request, next: Next) -> Respo
     if let Some(full) = app.gate.is_full(workspace) {
         return send_away(full);
     }
-    let (request, _room) = match whole(&app, request).await {
+    let (request, room) = match whole(&app, request).await {
         Ok(whole) => whole,
         Err(problem) => return problem.into_response(),
     };
-    let entered = tokio::time::timeout(PATIENCE, app.gate.enter(workspace)).await.unwrap_or(Err(Full::Server));
-    match entered {
-        Ok(_pass) => next.run(request).await,
-        Err(full) => send_away(full),
-    }
+    let pass = match tokio::time::timeout(PATIENCE, app.gate.enter(workspace)).await.unwrap_or(Err(Full::Server)) {
+        Ok(pass) => pass,
+        Err(full) => return send_away(full),
+    };
+    let Some(room) = room else { return next.run(request).await };
+    // What writes goes on when its caller has gone; its body keeps its room until then.
+    let work = async move {
+        let answer = next.run(request).await;
+        drop((pass, room));
+        answer
+    };
+    tokio::spawn(work.in_current_span()).await.unwrap_or_else(|_| Problem::overloaded("the server stopped in the middle of this").into_response())
 }
 
 fn send_away(full: Full) -> Response {

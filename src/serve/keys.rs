@@ -52,7 +52,11 @@ pub struct Made {
     post, path = "/v1/keys", tag = "operations", request_body = Wanted,
     responses((status = 201, body = Made), (status = 400, body = Problem, content_type = "application/problem+json")),
 )]
-pub async fn create(State(app): State<App>, caller: Caller, Body(body, _): Body) -> Result<(StatusCode, Json<Made>), Problem> {
+pub async fn create(State(app): State<App>, caller: Caller, Body(body, once): Body) -> Result<(StatusCode, Json<Made>), Problem> {
+    if once.is_some() {
+        let why = "Idempotency-Key is not kept here: a key is shown once and never stored; make another and revoke the one whose answer was lost";
+        return Err(Problem::bad_request("bad_header", why));
+    }
     let wanted: Wanted = serde_json::from_slice(&body).map_err(|e| Problem::bad_request("bad_key", e.to_string()))?;
     let name = wanted.name.unwrap_or_else(|| wanted.role.to_string());
     let new = NewKey { role: wanted.role, name, team_member_id: wanted.team_member_id };

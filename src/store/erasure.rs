@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::database::on;
 use super::{Result, StoreError, Tx, entry, micros, record, time};
@@ -10,7 +11,7 @@ use crate::domain::record::Kind;
 use crate::domain::{Entry, WorkspaceId};
 
 /// One erasure.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Erasure {
     pub id: String,
     pub erased_at: Timestamp,

@@ -105,7 +105,7 @@ async fn a_restored_backup_does_not_bring_back_who_was_erased() {
 
 #[test]
 fn data_of_every_older_version_opens() {
-    let formats = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/formats");
+    let formats = std::path::Path::new("fixtures/formats");
     let mut opened = 0;
     for file in std::fs::read_dir(formats).unwrap().map(|f| f.unwrap().path()) {
         let mut bytes = Vec::new();

@@ -10,7 +10,7 @@ use crate::cli::{Served, program};
 
 fn rapport(data: &Path, arguments: &[String]) -> Output {
     let mut command = program(data);
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).env("RAPPORT_DATA", data).output().expect("the program runs")
+    command.args(arguments).env("RAPPORT_DATA", data).output().expect("the program runs")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -25,7 +25,7 @@ fn words(command: &str) -> Vec<String> {
 
 #[test]
 fn the_readme_shows_what_happens() {
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let readme = std::fs::read_to_string("README.md").unwrap();
     let page = readme.split("## Bring your data").nth(1).expect("the page is there");
     let page = page.split("\n## ").next().unwrap();
     let mut checked = 0;

@@ -1,7 +1,7 @@
 //! Calendars: series, moved and cancelled occurrences, zones, in whatever order they arrive.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use rapport::domain::Entry;
@@ -9,7 +9,7 @@ use rapport::ingest::calendar::{self, Component};
 use serde_json::Value;
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/calendars").join(name)
+    PathBuf::from("fixtures/calendars").join(name)
 }
 
 fn json(name: &str) -> Value {

@@ -1,13 +1,13 @@
 //! Exported chats and address books, as a careful person would read them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use rapport::ingest::{card, chat};
 use serde_json::Value;
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/exports").join(name)
+    PathBuf::from("fixtures/exports").join(name)
 }
 
 fn expected(name: &str) -> Value {

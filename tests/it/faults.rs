@@ -21,7 +21,6 @@ fn library() -> &'static Path {
     LIBRARY.get_or_init(|| {
         let built = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--locked", "--package", "rapport-faults", "--message-format=json"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stderr(Stdio::inherit())
             .output()
             .expect("cargo builds tests/faults");
@@ -201,7 +200,7 @@ fn killed_at_any_write(prepare: impl Fn(&Path), arguments: &[&str], done: impl F
 
 fn old_format(data: &Path) {
     std::fs::create_dir_all(data).unwrap();
-    let packed = std::fs::File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/formats/2.db.gz")).unwrap();
+    let packed = std::fs::File::open(PathBuf::from("fixtures/formats/2.db.gz")).unwrap();
     let mut bytes = Vec::new();
     std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(packed), &mut bytes).unwrap();
     std::fs::write(data.join("rapport.db"), bytes).unwrap();

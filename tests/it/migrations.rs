@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// Tables and their column names, read from the migrations of one database.
 fn tables(database: &str) -> BTreeMap<String, Vec<String>> {
-    let folder = format!("{}/migrations/{database}", env!("CARGO_MANIFEST_DIR"));
+    let folder = format!("migrations/{database}");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()).collect();
     files.sort();
     assert!(!files.is_empty());

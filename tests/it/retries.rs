@@ -157,3 +157,20 @@ async fn an_edit_says_what_it_saw() {
     assert!(refused.0 == 400 && refused.1["detail"].as_str().unwrap().contains("stays as it came in"), "{refused:?}");
     assert_eq!(edit(Some("*".to_owned()), "/v1/entries/nobody", body()).await.unwrap().status(), 404);
 }
+
+#[tokio::test]
+async fn a_person_is_erased_once_and_the_receipt_is_shown_again() {
+    let app = App::spawn().await;
+    let contact = json!({"kind": "contact", "id": "c1", "account_id": "acme", "name": "Ann Lee", "emails": ["ann@acme.example"]});
+    app.post(&[account("acme", "acme.example"), contact]).await;
+    let erase = || app.request(Method::DELETE, "/v1/contacts/c1?erase=true");
+    let receipt = erase().header("idempotency-key", "e1").send().await.unwrap();
+    assert_eq!(receipt.status(), 200);
+    let receipt = receipt.text().await.unwrap();
+    assert_eq!(erase().header("idempotency-key", "e1").send().await.unwrap().text().await.unwrap(), receipt);
+    assert_eq!(erase().send().await.unwrap().status(), 404, "without the key it is asked for somebody who is not there");
+    assert_eq!(app.get("/v1/erasures").await["total"], 1);
+    let made = app.request(Method::POST, "/v1/keys").header("idempotency-key", "e1").json(&json!({"role": "viewer"})).send().await.unwrap();
+    let (status, refused) = problem(made).await;
+    assert!(status == 400 && refused["detail"].as_str().unwrap().contains("shown once"), "{refused}");
+}

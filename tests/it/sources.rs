@@ -133,7 +133,7 @@ async fn a_corrected_transcript_says_what_changed_and_what_rests_on_it() {
 
 #[tokio::test]
 async fn a_calendar_in_any_order_gives_one_timeline() {
-    let file = |name: &str| std::fs::read_to_string(format!("{}/fixtures/calendars/{name}.ics", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let file = |name: &str| std::fs::read_to_string(format!("fixtures/calendars/{name}.ics")).unwrap();
     let (invite, update, cancel) = (file("outlook-invite"), file("outlook-update"), file("outlook-cancel"));
     for order in [[&invite, &update], [&update, &invite]] {
         let app = App::spawn().await;

@@ -18,7 +18,7 @@ async fn told() -> App {
 }
 
 fn truth(name: &str) -> Value {
-    let path = format!("{}/fixtures/accounts/{name}/truth.json", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("fixtures/accounts/{name}/truth.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 

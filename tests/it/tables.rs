@@ -1,13 +1,13 @@
 //! Spreadsheets and exports of CRMs and help desks, as a careful person would read them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rapport::ingest::record;
 use rapport::ingest::table::{self, Mapping};
 use serde_json::{Map, Value, json};
 
 fn exports() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/exports")
+    PathBuf::from("fixtures/exports")
 }
 
 /// What is wrong with a record against what is expected of it.

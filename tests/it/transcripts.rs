@@ -8,10 +8,10 @@ use serde_json::Value;
 /// What a careful person reads in each fixture.
 #[test]
 fn the_files_of_many_tools_are_read_as_a_person_would() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/transcripts");
+    let folder = Path::new("fixtures/transcripts");
     let mut wrong = Vec::new();
     let mut files = 0;
-    let mut names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
+    let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     names.sort();
     for path in names.iter().filter(|p| !p.to_string_lossy().ends_with(".expected.json")) {
         let expected: Value = serde_json::from_slice(&std::fs::read(format!("{}.expected.json", path.display())).unwrap()).unwrap();

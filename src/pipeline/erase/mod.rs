@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::once::{self, Once};
 use super::triggers;
 use super::{PipelineError, Result, Service};
 use crate::domain::entry::name_key;
@@ -91,9 +92,9 @@ impl Receipt {
 ///
 /// # Errors
 /// When there is no such contact.
-pub async fn contact(service: &Service, workspace: WorkspaceId, actor: &str, contact_id: &str) -> Result<Receipt> {
+pub async fn contact(service: &Service, workspace: WorkspaceId, actor: &str, contact_id: &str, once: Option<Once>) -> Result<Receipt> {
     let (now, actor, contact_id) = (service.clock.now(), actor.to_owned(), contact_id.to_owned());
-    let erased = service.store.write(workspace, move |tx| {
+    let erased = once::write(service, workspace, once, move |tx| {
         Box::pin(async move {
             let Some(contact): Option<Contact> = record::get(workspace, tx, Kind::Contact, &contact_id).await? else {
                 return Ok(Err(PipelineError::NotFound(format!("contact {contact_id:?}"))));
@@ -113,7 +114,7 @@ pub async fn contact(service: &Service, workspace: WorkspaceId, actor: &str, con
             Ok(Ok(erased))
         })
     });
-    let erased = erased.await??;
+    let erased: Erasure = erased.await?;
     if service.index.wait_for(erased.sequence, PATIENCE).await < erased.sequence {
         tracing::warn!("the search index is late in following an erasure");
     }
