@@ -50,15 +50,15 @@ async fn put_together(workspace: WorkspaceId, tx: &mut Tx, thread_id: &str) -> R
     let numbers: Vec<i64> = members.iter().map(|m| m.number).collect();
     let entries: HashMap<i64, Entry> = entry::by_numbers(workspace, tx, &numbers).await?.into_iter().map(|s| (s.number, s.entry)).collect();
     let groups = groups(&members, &entries, |id| present.get(id) == Some(&true));
-    for (label, ids) in groups {
-        for id in &ids {
-            // What lies in another conversation stays there.
-            if threads::of(workspace, tx, id).await?.as_deref().is_none_or(|now| now == thread_id) {
-                threads::link(workspace, tx, id, &label).await?;
-            }
-        }
-        for member in members.iter().filter(|m| ids.contains(&m.id)) {
-            entry::set_thread(workspace, tx, member.number, &label).await?;
+    let named: Vec<&str> = groups.values().flatten().map(String::as_str).collect();
+    let linked = threads::of(workspace, tx, &named).await?;
+    for (label, ids) in &groups {
+        // What lies in another conversation stays there.
+        let moves = |id: &&str| linked.get(*id).is_none_or(|now| now == thread_id && now != label);
+        let moved: Vec<&str> = ids.iter().map(String::as_str).filter(moves).collect();
+        threads::link(workspace, tx, &moved, label).await?;
+        for member in members.iter().filter(|m| label != thread_id && ids.contains(&m.id)) {
+            entry::set_thread(workspace, tx, member.number, label).await?;
         }
     }
     Ok(())
@@ -204,7 +204,7 @@ async fn keep(workspace: WorkspaceId, tx: &mut Tx, members: &[Member], now: jiff
     let thread_id = format!("{KEPT}{hex}");
     let mut sequence = 0;
     for member in members {
-        threads::link(workspace, tx, &member.id, &thread_id).await?;
+        threads::link(workspace, tx, &[&member.id], &thread_id).await?;
         entry::set_thread(workspace, tx, member.number, &thread_id).await?;
         if let Some(stored) = entry::by_numbers(workspace, tx, &[member.number]).await?.pop() {
             let account_id = stored.entry.account_id.as_deref();

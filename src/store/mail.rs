@@ -183,12 +183,14 @@ pub async fn members(workspace: WorkspaceId, tx: &mut Tx, thread_id: &str, limit
         "SELECT m.number, e.id, m.message_id, m.subject_key, m.occurred_at, m.is_reply, m.is_forward FROM entry e CROSS JOIN mail m
          WHERE e.workspace_id = $1 AND e.thread_id = $2 AND m.number = e.number LIMIT $3")
         .bind(workspace.0).bind(thread_id).bind(limit).fetch_all(c).await?);
+    let numbers: Vec<i64> = rows.iter().map(|row| row.0).collect();
+    let mut references = references_of(workspace, tx, &numbers).await?;
     let mut members = Vec::with_capacity(rows.len());
     for (number, id, message_id, subject_key, occurred_at, is_reply, is_forward) in rows {
         members.push(Member {
             number,
             id: message_id.unwrap_or(id),
-            references: references(workspace, tx, number).await?,
+            references: references.remove(&number).unwrap_or_default(),
             subject_key,
             occurred_at: time(occurred_at),
             is_reply: is_reply != 0,
@@ -200,9 +202,25 @@ pub async fn members(workspace: WorkspaceId, tx: &mut Tx, thread_id: &str, limit
 
 /// The mails that a stored mail answers, nearest first.
 pub async fn references(workspace: WorkspaceId, tx: &mut Tx, number: i64) -> Result<Vec<String>> {
-    let rows: Vec<(String,)> = on!(tx, c => sqlx::query_as("SELECT message_id FROM mail_reference WHERE workspace_id = $1 AND number = $2 ORDER BY position")
-        .bind(workspace.0).bind(number).fetch_all(c).await?);
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+    Ok(references_of(workspace, tx, &[number]).await?.remove(&number).unwrap_or_default())
+}
+
+async fn references_of(workspace: WorkspaceId, tx: &mut Tx, numbers: &[i64]) -> Result<HashMap<i64, Vec<String>>> {
+    let mut references: HashMap<i64, Vec<String>> = HashMap::new();
+    for some in numbers.chunks(500) {
+        let rows: Vec<(i64, String)> = on!(tx, c => {
+            let mut query = sqlx::QueryBuilder::new("SELECT number, message_id FROM mail_reference WHERE workspace_id = ");
+            query.push_bind(workspace.0).push(" AND number IN (");
+            let mut list = query.separated(", ");
+            for number in some { list.push_bind(*number); }
+            query.push(") ORDER BY number, position");
+            query.build_query_as().fetch_all(c).await?
+        });
+        for (number, message_id) in rows {
+            references.entry(number).or_default().push(message_id);
+        }
+    }
+    Ok(references)
 }
 
 /// Mails that answer this one, directly or further up their references, and have no account but by the thread.

@@ -2,6 +2,8 @@
 //! that the result does not depend on the order of arrival. Conversations that somebody split or merged by hand have ids
 //! of their own, and keep what they have.
 
+use std::collections::HashMap;
+
 use super::database::on;
 use super::{Result, Tx, micros};
 use crate::domain::WorkspaceId;
@@ -12,25 +14,16 @@ pub const KEPT: &str = "kept.";
 /// Joins Message-IDs, each with the thread id that it alone stands for, into one conversation; returns its id and the
 /// ids of conversations that it swallowed.
 pub async fn join(workspace: WorkspaceId, tx: &mut Tx, message_ids: &[(&str, String)]) -> Result<(String, Vec<String>)> {
-    let linked: Vec<(String, String)> = on!(tx, c => {
-        let mut query = sqlx::QueryBuilder::new("SELECT message_id, thread_id FROM thread_link WHERE workspace_id = ");
-        query.push_bind(workspace.0).push(" AND message_id IN (");
-        let mut list = query.separated(", ");
-        for (id, _) in message_ids { list.push_bind(*id); }
-        query.push(")");
-        query.build_query_as().fetch_all(c).await?
-    });
+    let ids: Vec<&str> = message_ids.iter().map(|(id, _)| *id).collect();
+    let mut linked = of(workspace, tx, &ids).await?;
     // The nearest mail that is known says where an answer goes; only answers follow into a conversation kept by hand.
-    let thread_of = |id: &str| linked.iter().find(|(known, _)| known == id).map(|(_, thread)| thread.clone());
-    if let Some(kept) = message_ids.iter().find_map(|(id, _)| thread_of(id)).filter(|thread| thread.starts_with(KEPT)) {
-        if let Some((own, _)) = message_ids.first() {
-            link(workspace, tx, own, &kept).await?;
-        }
-        return Ok((kept, Vec::new()));
+    if let Some(kept) = ids.iter().find_map(|id| linked.get(*id)).filter(|thread| thread.starts_with(KEPT)) {
+        link(workspace, tx, &ids[..1], kept).await?;
+        return Ok((kept.clone(), Vec::new()));
     }
-    let linked: Vec<(String, String)> = linked.into_iter().filter(|(_, thread)| !thread.starts_with(KEPT)).collect();
-    let new: Vec<_> = message_ids.iter().filter(|(id, _)| !linked.iter().any(|(known, _)| known == id)).collect();
-    let candidates = linked.iter().map(|(_, thread)| thread).chain(new.iter().map(|(_, alone)| alone));
+    linked.retain(|_, thread| !thread.starts_with(KEPT));
+    let new: Vec<_> = message_ids.iter().filter(|(id, _)| !linked.contains_key(*id)).collect();
+    let candidates = linked.values().chain(new.iter().map(|(_, alone)| alone));
     let thread = candidates.min().cloned().unwrap_or_default();
     if !new.is_empty() {
         on!(tx, c => {
@@ -42,7 +35,7 @@ pub async fn join(workspace: WorkspaceId, tx: &mut Tx, message_ids: &[(&str, Str
             query.build().execute(c).await?;
         });
     }
-    let mut swallowed: Vec<String> = linked.into_iter().map(|(_, other)| other).filter(|other| *other != thread).collect();
+    let mut swallowed: Vec<String> = linked.into_values().filter(|other| *other != thread).collect();
     swallowed.sort();
     swallowed.dedup();
     for other in &swallowed {
@@ -61,20 +54,36 @@ pub async fn unite(workspace: WorkspaceId, tx: &mut Tx, a: &str, b: &str) -> Res
     Ok((stays.to_owned(), Some(goes.to_owned())))
 }
 
-/// Puts a Message-ID into a conversation, wherever it was.
-pub async fn link(workspace: WorkspaceId, tx: &mut Tx, message_id: &str, thread_id: &str) -> Result<()> {
-    on!(tx, c => sqlx::query(
-        "INSERT INTO thread_link (workspace_id, message_id, thread_id) VALUES ($1, $2, $3)
-         ON CONFLICT (workspace_id, message_id) DO UPDATE SET thread_id = excluded.thread_id")
-        .bind(workspace.0).bind(message_id).bind(thread_id).execute(c).await?.rows_affected());
+/// Puts Message-IDs into a conversation, wherever they were.
+pub async fn link(workspace: WorkspaceId, tx: &mut Tx, message_ids: &[&str], thread_id: &str) -> Result<()> {
+    for some in message_ids.chunks(500) {
+        on!(tx, c => {
+            let mut query = sqlx::QueryBuilder::new("INSERT INTO thread_link (workspace_id, message_id, thread_id) ");
+            query.push_values(some, |mut row, id| {
+                row.push_bind(workspace.0).push_bind(*id).push_bind(thread_id);
+            });
+            query.push(" ON CONFLICT (workspace_id, message_id) DO UPDATE SET thread_id = excluded.thread_id");
+            query.build().execute(c).await?;
+        });
+    }
     Ok(())
 }
 
-/// The conversation of a Message-ID.
-pub async fn of(workspace: WorkspaceId, tx: &mut Tx, message_id: &str) -> Result<Option<String>> {
-    let row: Option<(String,)> = on!(tx, c => sqlx::query_as("SELECT thread_id FROM thread_link WHERE workspace_id = $1 AND message_id = $2")
-        .bind(workspace.0).bind(message_id).fetch_optional(c).await?);
-    Ok(row.map(|(thread,)| thread))
+/// The conversations of Message-IDs.
+pub async fn of(workspace: WorkspaceId, tx: &mut Tx, message_ids: &[&str]) -> Result<HashMap<String, String>> {
+    let mut threads = HashMap::new();
+    for some in message_ids.chunks(500) {
+        let rows: Vec<(String, String)> = on!(tx, c => {
+            let mut query = sqlx::QueryBuilder::new("SELECT message_id, thread_id FROM thread_link WHERE workspace_id = ");
+            query.push_bind(workspace.0).push(" AND message_id IN (");
+            let mut list = query.separated(", ");
+            for id in some { list.push_bind(*id); }
+            query.push(")");
+            query.build_query_as().fetch_all(c).await?
+        });
+        threads.extend(rows);
+    }
+    Ok(threads)
 }
 
 async fn merge(workspace: WorkspaceId, tx: &mut Tx, from: &str, into: &str) -> Result<()> {

@@ -3,7 +3,7 @@
 use super::Line;
 use super::words::{
     ANSWER, ANSWER_ABOVE, CITED, CLOSES_ATTRIBUTION, FROM_LINE, NOTES_LINE, NOTES_NAME, OPENS_ATTRIBUTION, OTHER_HEADER, RUN_ON_ATTRIBUTION,
-    SENT_LINE, SEPARATOR,
+    SAYS_ABOVE, SENT_LINE, SEPARATOR,
 };
 use crate::domain::span::SpanKind;
 
@@ -142,9 +142,9 @@ fn starts_header_block(lines: &[Line], at: usize) -> bool {
     // What can be seen at once spares most lines the patterns.
     let marked = !text.starts_with(char::is_alphanumeric);
     if (marked || text.ends_with(':')) && SEPARATOR.is_match(text)
-        || text.contains('<') && RUN_ON_ATTRIBUTION.is_match(text) && !is_quote_line(text)
+        || text.contains('<') && !is_quote_line(text) && RUN_ON_ATTRIBUTION.is_match(text)
         || text.contains("---") && NOTES_LINE.is_match(text)
-        || marked && ANSWER_ABOVE.is_match(text)
+        || marked && SAYS_ABOVE.is_match(text) && ANSWER_ABOVE.is_match(text)
     {
         return true;
     }
