@@ -55,7 +55,7 @@ pub enum StoreError {
     DiskFault(String),
     #[error("the data directory cannot be written to ({0}); reading goes on, and writing works again once it can")]
     ReadOnly(String),
-    #[error("the database file is damaged ({0}); `rapport verify` says where, `rapport restore` puts a backup in its place")]
+    #[error("the database file is damaged ({0}); `rapport restore` puts a backup in its place")]
     Damaged(String),
     #[error("the database does not answer ({0}); it is safe to send this again")]
     Unreachable(String),
