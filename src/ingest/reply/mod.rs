@@ -9,6 +9,7 @@ mod chain;
 mod features;
 pub mod learn;
 mod quoted;
+mod quoting;
 mod words;
 
 pub use chain::{Model, Weights};

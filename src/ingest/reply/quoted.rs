@@ -1,7 +1,7 @@
 //! Quoted mail: `>` lines, attributions such as "On … wrote:", header blocks of Outlook and of forwarded mail.
 
 use super::Line;
-use super::words::{
+use super::quoting::{
     ANSWER, ANSWER_ABOVE, CITED, CLOSES_ATTRIBUTION, FROM_LINE, NOTES_LINE, NOTES_NAME, OPENS_ATTRIBUTION, OTHER_HEADER, RUN_ON_ATTRIBUTION,
     SAYS_ABOVE, SENT_LINE, SEPARATOR,
 };
