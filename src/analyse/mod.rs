@@ -1,4 +1,5 @@
 //! What is in a text, whoever wrote it: knows text, not customers.
 
+pub mod due;
 pub mod language;
 pub mod sentences;

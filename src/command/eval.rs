@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use rapport::analyse::due;
 use rapport::domain::Address;
 use rapport::domain::entry::Flag;
 use rapport::ingest::mailbox::Mbox;
@@ -19,6 +21,7 @@ use super::labelled::{Labelled, normal, row};
 #[command(after_help = "Examples:
   rapport eval spans fixtures/replies/held-out/*.jsonl
   rapport eval spans mine.jsonl --differing
+  rapport eval due fixtures/due/*.jsonl
   rapport eval mail corpus/MANIFEST.jsonl")]
 pub struct Options {
     #[command(subcommand)]
@@ -33,6 +36,15 @@ enum Set {
         #[arg(required = true)]
         files: Vec<PathBuf>,
         /// Print the mails that differ
+        #[arg(long)]
+        differing: bool,
+    },
+    /// Due dates of promises: day and moment, exact
+    Due {
+        /// NDJSON with `text`, `occurred_at`, `timezone`, and `due_date` and `due_at` where there is one
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Print the sentences that differ
         #[arg(long)]
         differing: bool,
     },
@@ -61,8 +73,42 @@ struct Listed {
 pub fn run(options: Options) -> Outcome {
     match options.set {
         Set::Spans { files, differing } => spans(files, differing),
+        Set::Due { files, differing } => due(&files, differing),
         Set::Mail { list, differing } => mail(&list, differing),
     }
+}
+
+/// A promise and when it falls due.
+#[derive(Deserialize)]
+struct Promise {
+    text: String,
+    occurred_at: Timestamp,
+    timezone: String,
+    due_date: Option<jiff::civil::Date>,
+    due_at: Option<Timestamp>,
+}
+
+fn due(files: &[PathBuf], differing: bool) -> Outcome {
+    println!("due dates, day and moment exact         share   95 % interval     n");
+    for file in files {
+        let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+        let (mut hits, mut total) = (0, 0);
+        for (number, line) in text.lines().enumerate() {
+            let place = || format!("{}:{}", file.display(), number + 1);
+            let promise: Promise = serde_json::from_str(line).map_err(|e| anyhow!("{}: {e}", place()))?;
+            let zone = TimeZone::get(&promise.timezone).with_context(place)?;
+            let found = due::find(&promise.text, promise.occurred_at, &zone);
+            let found = (found.as_ref().map(|due| due.date), found.map(|due| due.at));
+            total += 1;
+            if found == (promise.due_date, promise.due_at) {
+                hits += 1;
+            } else if differing {
+                println!("{}: {}: {found:?}, labelled {:?}", place(), promise.text, (promise.due_date, promise.due_at));
+            }
+        }
+        println!("{}", row(&file.file_stem().unwrap_or_default().to_string_lossy(), hits, total));
+    }
+    Ok(())
 }
 
 fn mail(list: &Path, differing: bool) -> Outcome {
