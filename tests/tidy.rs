@@ -44,6 +44,7 @@ const HOMES: &[(&str, &str)] = &[
     ("hyper", "src/serve/"),
     ("hyper_util", "src/serve/"),
     ("tower_http", "src/serve/"),
+    ("tikv_jemallocator", "src/main.rs"),
     ("clap", "src/command/"),
     ("indicatif", "src/command/"),
     ("reqwest", "src/command/"),

@@ -1,10 +1,14 @@
 //! Whether the process lives, whether it is ready, and its figures.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use super::App;
@@ -67,4 +71,14 @@ pub async fn metrics(State(app): State<App>, caller: Caller) -> Result<Response,
     metrics::gauge!("rapport_index_lag_changes").set((sequence - *app.service.index.indexed().borrow()) as f64);
     metrics::gauge!("rapport_index_entries").set(app.service.index.len() as f64);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.render()).into_response())
+}
+
+/// How often single measurements become sums; until then each takes its place in memory.
+const SUM_UP: Duration = Duration::from_secs(5);
+
+/// Keeps the figures small until told to stop.
+pub(super) async fn sum_up(metrics: PrometheusHandle, stop: CancellationToken) {
+    while tokio::time::timeout(SUM_UP, stop.cancelled()).await.is_err() {
+        metrics.run_upkeep();
+    }
 }

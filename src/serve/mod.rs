@@ -202,6 +202,7 @@ pub async fn run(serving: Serving) -> std::io::Result<()> {
     let indexer = service.index.follow(service.store.clone(), stop_work.clone())?;
     let mut workers: Vec<_> = (0..service.config.workers).map(|_| tokio::spawn(work::run(service.clone(), stop_work.clone()))).collect();
     workers.push(tokio::spawn(follow::scrub(service.index.clone(), service.config.scrub, stop_work.clone())));
+    workers.push(tokio::spawn(health::sum_up(metrics.clone(), stop_work.clone())));
     workers.push(tokio::spawn(work::keep_house(service.clone(), stop_work.clone())));
     let app = App {
         door: Arc::new(Door::new(is_loopback(&listener.local_addr()?), &pass)),
