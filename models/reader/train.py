@@ -1,0 +1,351 @@
+"""Trains the reader and writes `reader.safetensors`, `tokenizer.json`, `config.json` and `measured.json` beside this file.
+
+    python train.py --public FOLDER --original FOLDER [--epochs N]
+
+FOLDER of --public holds the sets named in README.md, that of --original the files of all-MiniLM-L6-v2. The same seed, data and
+machine give the same weights.
+"""
+
+import argparse
+import copy
+import hashlib
+import json
+import pathlib
+import random
+import time
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from torch.nn import functional as F
+
+import rows
+from encoder import Reader, load_original, original_vectors
+
+HERE = pathlib.Path(__file__).parent
+SEED = 7360
+# Tokens: of what stands before (its end is kept), and of the sentence.
+BEFORE, SENTENCE = 48, 128
+BATCH = 32
+RATE, HEAD_RATE, DECAY = 6e-5, 6e-4, 0.9
+DROP = 0.1
+# How often a row is seen in an epoch, by source; 1 where none is named.
+TIMES = {"rated_nyteditorial": 0.5, "meeting_acts": 0.5, "email_intent": 0.5, "labels": 2.0}
+TIMES |= {f"{name}.tsv": 2.0 for name in ("a", "b", "c", "d", "e", "g", "h", "stance-a", "stance-b", "trap-a")}
+# What a mistake of each kind weighs.
+WEIGHTS = {"sentiment": 1.0, "question": 1.0, "commitment": 1.0, "objection": 1.0, "positive_signal": 1.0, "objection_sub": 0.6, "signal_sub": 0.6, "stance": 1.0, "vector": 4.0}
+
+
+class Words:
+    """Texts to numbers. The side, the title and what stands before are the first segment, the sentence is the second."""
+
+    def __init__(self, path):
+        self.tokenizer = Tokenizer.from_file(str(path))
+        self.tokenizer.no_truncation()
+        self.tokenizer.no_padding()
+
+    def ids(self, text):
+        return self.tokenizer.encode(text, add_special_tokens=False)
+
+    def read(self, row):
+        first = row.get("side") or "customer"
+        if row.get("title"):
+            first += ", " + row["title"]
+        head = self.ids(first + ":").ids[:16]
+        before = self.ids(row["before"]).ids[-(BEFORE - len(head)):] if row.get("before") else []
+        sentence = self.ids(row["text"])
+        body = sentence.ids[:SENTENCE]
+        made = {"ids": [101, *head, *before, 102, *body, 102], "first": len(head) + len(before) + 2}
+        if "mention" in row:
+            start, end, _ = row["mention"]
+            spans = sentence.offsets[:SENTENCE]
+            inside = [i for i, (a, b) in enumerate(spans) if a < end and b > start]
+            if not inside:
+                return None
+            made["mention"] = [made["first"] + i for i in inside]
+        return made
+
+
+def varied(row, names, chance):
+    """The same row as somebody else might have written it: without its last mark, without what stands before, about another competitor."""
+    row = dict(row)
+    if row.get("before") and chance.random() < 0.1:
+        row["before"] = None
+    if row.get("title") and chance.random() < 0.3:
+        row["title"] = None
+    if "mention" in row:
+        if chance.random() < 0.4:
+            start, end, stance = row["mention"]
+            name = chance.choice(names)
+            row["original"] = row["text"]
+            row["text"] = row["text"][:start] + name + row["text"][end:]
+            row["mention"] = (start, start + len(name), stance)
+    elif chance.random() < 0.12 or (row["from"] == "meeting_acts" and chance.random() < 0.5):
+        row["original"] = row["text"]
+        row["text"] = row["text"].rstrip(" .!?") or row["text"]
+    return row
+
+
+def batched(rows_, words, size, chance=None, names=()):
+    """Batches of rows of like length."""
+    read = []
+    for row in rows_:
+        row = varied(row, names, chance) if chance else row
+        made = words.read(row)
+        if made and len(made["ids"]) > made["first"] + 1:
+            read.append((row, made))
+    if chance:
+        chance.shuffle(read)
+        chunks = [sorted(read[i : i + size * 40], key=lambda r: len(r[1]["ids"])) for i in range(0, len(read), size * 40)]
+        batches = [chunk[i : i + size] for chunk in chunks for i in range(0, len(chunk), size)]
+        chance.shuffle(batches)
+    else:
+        read.sort(key=lambda r: len(r[1]["ids"]))
+        batches = [read[i : i + size] for i in range(0, len(read), size)]
+    return batches
+
+
+def padded(lists, value=0):
+    longest = max(map(len, lists))
+    return torch.tensor([one + [value] * (longest - len(one)) for one in lists])
+
+
+def inputs(batch):
+    ids = padded([made["ids"] for _, made in batch])
+    mask = padded([[1] * len(made["ids"]) for _, made in batch]).bool()
+    segments = padded([[0] * made["first"] + [1] * (len(made["ids"]) - made["first"]) for _, made in batch])
+    mention = torch.zeros_like(mask)
+    for at, (_, made) in enumerate(batch):
+        for place in made.get("mention", ()):
+            mention[at, place] = True
+    return ids, segments, mask, mention
+
+
+def losses(read, batch, target):
+    """The mean loss of each task over the rows that know its answer."""
+    made = {}
+
+    def known(name):
+        at = [i for i, (row, _) in enumerate(batch) if row.get(name) is not None]
+        return at, [batch[i][0][name] for i in at]
+
+    at, wanted = known("sentiment")
+    if at:
+        wanted = torch.tensor(wanted) * 0.94 + 0.02
+        made["sentiment"] = -(wanted * F.log_softmax(read["sentiment"][at].float(), -1)).sum(-1).mean()
+    for act in rows.ACTS:
+        at, wanted = known(act)
+        if at:
+            made[act] = F.binary_cross_entropy_with_logits(read[act][at, 0].float(), torch.tensor(wanted) * 0.96 + 0.02)
+    for name in ("objection_sub", "signal_sub"):
+        at, wanted = known(name)
+        if at:
+            made[name] = F.cross_entropy(read[name][at].float(), torch.tensor(wanted), label_smoothing=0.05)
+    at, wanted = known("mention")
+    if at:
+        made["stance"] = F.cross_entropy(read["stance"][at].float(), torch.tensor([stance for _, _, stance in wanted]), label_smoothing=0.05)
+    vector = read["vector"]
+    near = (vector @ vector.T - target @ target.T).square().mean()
+    made["vector"] = (1 - (vector * target).sum(-1)).mean() + 2 * near
+    return made
+
+
+def vectors(teacher, texts, words):
+    """The original sentence vectors, by text."""
+    found, texts = {}, sorted(set(texts), key=len)
+    for at in range(0, len(texts), 64):
+        some = texts[at : at + 64]
+        ids = [[101, *words.ids(text).ids[:SENTENCE], 102] for text in some]
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            made = original_vectors(teacher, padded(ids), padded([[1] * len(one) for one in ids]).bool())
+        found |= dict(zip(some, made))
+    return found
+
+
+def train(reader, originals, learnt, words, epochs, chance):
+    names = sorted({row["text"][row["mention"][0] : row["mention"][1]] for row in learnt if "mention" in row})
+    groups, decay = [], lambda name: 0.0 if name.endswith("bias") or "norm" in name else 0.01
+    for name, weight in reader.named_parameters():
+        part = name.split(".")
+        if part[0] == "words":
+            # Words stay as they are: our rows are few beside what they were learnt from.
+            weight.requires_grad_(False)
+            continue
+        if part[0] in ("places", "segments", "norm"):
+            rate = RATE * DECAY ** (len(reader.layers) + 1)
+        elif part[0] == "layers":
+            rate = RATE * DECAY ** (len(reader.layers) - 1 - int(part[1]))
+        else:
+            rate = HEAD_RATE
+        groups.append({"params": [weight], "lr": rate, "weight_decay": decay(name)})
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98))
+    average, started, step = copy.deepcopy(reader).requires_grad_(False), time.time(), 0
+    plans = []
+    for _ in range(epochs):
+        seen = []
+        for row in learnt:
+            times = TIMES.get(row["from"], 1.0)
+            seen += [row] * (int(times) + (chance.random() < times % 1))
+        plans.append(batched(seen, words, BATCH, chance, names))
+    steps = sum(map(len, plans))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: min(1.0, (s + 1) / (0.06 * steps)) * max(0.02, 1 - s / steps))
+    for epoch, plan in enumerate(plans):
+        sums, counts = {}, {}
+        for batch in plan:
+            ids, segments, mask, mention = inputs(batch)
+            target = torch.stack([originals[row.get("original", row["text"])] for row, _ in batch])
+            with torch.autocast("cpu", torch.bfloat16):
+                read = reader(ids, segments, mask, mention, DROP)
+            made = losses(read, batch, target)
+            loss = sum(WEIGHTS[name] * value for name, value in made.items())
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            step += 1
+            keep = min(0.998, (step + 1) / (step + 10))
+            with torch.no_grad():
+                for ours, theirs in zip(average.parameters(), reader.parameters()):
+                    ours.lerp_(theirs, 1 - keep)
+            for name, value in made.items():
+                sums[name], counts[name] = sums.get(name, 0.0) + value.item(), counts.get(name, 0) + 1
+            if step % 100 == 0:
+                print(f"step {step}/{steps}, {time.time() - started:.0f} s", {n: round(sums[n] / counts[n], 3) for n in sums}, flush=True)
+                sums, counts = {}, {}
+    return average
+
+
+def read_all(reader, rows_, words):
+    """What the reader makes of rows: logits beside each row."""
+    read = []
+    reader.eval()
+    with torch.no_grad():
+        for batch in batched(rows_, words, 64):
+            ids, segments, mask, mention = inputs(batch)
+            made = reader(ids, segments, mask, mention)
+            read += [(row, {name: made[name][i].float() for name in made}) for i, (row, _) in enumerate(batch)]
+    return read
+
+
+def calibrated(read):
+    """Temperatures by task, and the bias that makes the yes/no tasks right as often as they are sure."""
+    found = {}
+    for name in ("sentiment", "objection_sub", "signal_sub", "stance", *rows.ACTS):
+        key = "mention" if name == "stance" else name
+        known = [(made[name], row[key]) for row, made in read if row.get(key) is not None]
+        logits = torch.stack([logit for logit, _ in known])
+        scale, shift = torch.zeros(1, requires_grad=True), torch.zeros(1, requires_grad=name in rows.ACTS)
+        optimizer = torch.optim.LBFGS([scale, shift] if name in rows.ACTS else [scale], max_iter=100)
+
+        def loss():
+            optimizer.zero_grad()
+            scaled = logits / scale.exp() + shift
+            if name == "sentiment":
+                value = -(torch.tensor([w for _, w in known]) * F.log_softmax(scaled, -1)).sum(-1).mean()
+            elif name in rows.ACTS:
+                value = F.binary_cross_entropy_with_logits(scaled[:, 0], torch.tensor([w for _, w in known]))
+            else:
+                value = F.cross_entropy(scaled, torch.tensor([w[2] if name == "stance" else w for _, w in known]))
+            value.backward()
+            return value
+
+        optimizer.step(loss)
+        found[name] = {"temperature": round(scale.exp().item(), 4), "shift": round(shift.item(), 4)}
+    return found
+
+
+def f1(pairs, positive=True):
+    hit = sum(a == positive and b == positive for a, b in pairs)
+    said, true = sum(a == positive for a, _ in pairs), sum(b == positive for _, b in pairs)
+    return 2 * hit / max(1, said + true)
+
+
+def measured(reader, sets, words, calibration):
+    """The quality on rows that were not learnt from, as the program itself measures it again (`rapport eval reader`)."""
+    table = {}
+    for name, rows_ in sets.items():
+        read = read_all(reader, rows_, words)
+        with_sentiment = [(made["sentiment"], torch.tensor(row["sentiment"]).argmax().item()) for row, made in read if row.get("sentiment")]
+        if with_sentiment:
+            said = [(logits.argmax().item(), true) for logits, true in with_sentiment]
+            polar = [(logits[0] > logits[2], true == 0) for logits, true in with_sentiment if true != 1]
+            probability = [torch.softmax(logits / calibration["sentiment"]["temperature"], -1).max().item() for logits, _ in with_sentiment]
+            ece = 0.0
+            for low in range(10):
+                at = [i for i, p in enumerate(probability) if low / 10 < p <= (low + 1) / 10]
+                if at:
+                    ece += abs(sum(said[i][0] == said[i][1] for i in at) - sum(probability[i] for i in at)) / len(probability)
+            table[f"{name}: sentiment"] = {
+                "rows": len(said),
+                "accuracy": sum(a == b for a, b in said) / len(said),
+                "polar accuracy": sum(bool(a) == b for a, b in polar) / max(1, len(polar)),
+                "macro-F1": sum(f1(said, label) for label in range(3)) / 3,
+                "calibration error": ece,
+            }
+        for act in rows.ACTS:
+            shown = [(made[act][0] / calibration[act]["temperature"] + calibration[act]["shift"] > 0, row[act] > 0.5) for row, made in read if row.get(act) is not None]
+            if any(true for _, true in shown):
+                table[f"{name}: {act}"] = {"rows": len(shown), "positive": sum(t for _, t in shown), "F1": f1([(bool(a), b) for a, b in shown])}
+        for task, key in (("objection_sub", "objection_sub"), ("signal_sub", "signal_sub"), ("stance", "mention")):
+            said = [(made[task].argmax().item(), row[key][2] if key == "mention" else row[key]) for row, made in read if row.get(key) is not None]
+            if said:
+                table[f"{name}: {task}"] = {"rows": len(said), "accuracy": sum(a == b for a, b in said) / len(said)}
+    return table
+
+
+def ship(reader, calibration, table, tokenizer, version, out):
+    """Writes the files that the program reads: matrices in half precision, word vectors in one byte a number."""
+    weights = {name: value.half().contiguous() for name, value in reader.state_dict().items()}
+    vectors = reader.words.weight.detach()
+    scale = vectors.abs().amax(1).clamp(min=1e-8) / 127
+    weights["words.weight"] = (vectors / scale[:, None]).round().add(128).to(torch.uint8)
+    weights["words.scale"] = scale
+    save_file(weights, out / "reader.safetensors")
+    (out / "tokenizer.json").write_bytes(tokenizer.read_bytes())
+    digest = lambda name: hashlib.sha256((out / name).read_bytes()).hexdigest()
+    card = {"version": version, "weights_sha256": digest("reader.safetensors"), "tokenizer_sha256": digest("tokenizer.json"), "calibration": calibration}
+    (out / "config.json").write_text(json.dumps(card, indent=1) + "\n")
+    (out / "measured.json").write_text(json.dumps(table, indent=1) + "\n")
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--public", type=pathlib.Path, required=True)
+    options.add_argument("--original", type=pathlib.Path, required=True)
+    options.add_argument("--epochs", type=int, default=4)
+    options.add_argument("--version", default="1")
+    options.add_argument("--out", type=pathlib.Path, default=HERE)
+    options = options.parse_args()
+    torch.manual_seed(SEED)
+    chance = random.Random(SEED)
+    words = Words(options.original / "tokenizer.json")
+    teacher = load_original(options.original / "model.safetensors").eval().requires_grad_(False)
+    reader = load_original(options.original / "model.safetensors").train()
+
+    learnt, sets = rows.public(options.public)
+    own, kept_out = rows.own()
+    half, other_half = rows.labels(options.public)
+    # A twelfth of our rows is not learnt from: it tells how sure the answers may be.
+    held = [row for row in own + half if rows.share("calibration " + row["text"]) < 21]
+    learnt += [row for row in own + half if rows.share("calibration " + row["text"]) >= 21]
+    learnt += [{"text": text, "from": "unlabelled"} for text in rows.unlabelled(options.public, 8_000)]
+    print(len(learnt), "rows to learn from,", len(held), "to calibrate with", flush=True)
+    sets |= {"labels": other_half}
+    for name in rows.KEPT_OUT:
+        sets[name] = [row for row in kept_out if row["from"] == name]
+
+    started = time.time()
+    originals = vectors(teacher, [row["text"] for row in learnt], words)
+    print(f"{time.time() - started:.0f} s for the original vectors", flush=True)
+    reader = train(reader, originals, learnt, words, options.epochs, chance)
+    calibration = calibrated(read_all(reader, held, words))
+    table = measured(reader, sets, words, calibration)
+    for name, figures in table.items():
+        print(name, {key: round(value, 3) for key, value in figures.items()})
+    print(f"{time.time() - started:.0f} s")
+    ship(reader, calibration, table, options.original / "tokenizer.json", options.version, options.out)
+
+
+if __name__ == "__main__":
+    main()
