@@ -262,7 +262,7 @@ def f1(pairs, positive=True):
 
 
 def measured(reader, sets, words, calibration):
-    """The quality on rows that were not learnt from, as the program itself measures it again (`rapport eval reader`)."""
+    """The quality on rows that were not learnt from."""
     table = {}
     for name, rows_ in sets.items():
         read = read_all(reader, rows_, words)

@@ -21,7 +21,7 @@ pub struct Wanted {
 
 /// Erases a person: gone from every answer when this returns, from the disks within minutes.
 #[utoipa::path(
-    delete, path = "/v1/contacts/{id}", tag = "accounts", params(("id" = String, Path), Wanted),
+    delete, path = "/v1/contacts/{id}", tag = "accounts", params(("id" = String, Path), Wanted, ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, body = Receipt), (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json")),
 )]
