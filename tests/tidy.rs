@@ -43,6 +43,7 @@ const HOMES: &[(&str, &str)] = &[
     ("http_body_util", "src/serve/"),
     ("hyper", "src/serve/"),
     ("hyper_util", "src/serve/"),
+    ("socket2", "src/serve/"),
     ("tower_http", "src/serve/"),
     ("tikv_jemallocator", "src/main.rs"),
     ("clap", "src/command/"),

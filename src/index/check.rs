@@ -21,7 +21,7 @@ pub fn check(path: &Path, mut pause: impl FnMut(Duration)) -> Result<(), String>
         return Err("its folder is missing".to_owned());
     }
     // Opened anew: files that are mapped since before they were cut short would end the process when read.
-    let engine = write::open(path).map_err(|e| e.to_string())?;
+    let (engine, _) = write::open(path).map_err(|e| e.to_string())?;
     if write::committed(&engine).map_err(|e| e.to_string())?.is_none() {
         return Err("meta.json does not say what it covers".to_owned());
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tantivy::directory::MmapDirectory;
 use tantivy::query::{
     AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, InvertedIndexRangeQuery, Occur, PhraseQuery, Query as EngineQuery, TermQuery, TermSetQuery,
 };
@@ -95,6 +96,7 @@ const MAX_PEOPLE: usize = 200;
 /// An open index.
 pub struct Index {
     engine: tantivy::Index,
+    directory: MmapDirectory,
     reader: IndexReader,
     fields: Fields,
 }
@@ -122,13 +124,13 @@ impl Index {
         Index::with(write::create(path)?)
     }
 
-    fn with(engine: tantivy::Index) -> Result<Index> {
+    fn with((engine, directory): (tantivy::Index, MmapDirectory)) -> Result<Index> {
         let reader = engine.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let (expected, fields) = schema::build();
         if engine.schema() != expected {
             return Err(tantivy::TantivyError::SchemaError("the index was written with other fields".to_owned()).into());
         }
-        Ok(Index { engine, reader, fields })
+        Ok(Index { engine, directory, reader, fields })
     }
 
     pub(super) fn engine(&self) -> &tantivy::Index {
@@ -148,6 +150,8 @@ impl Index {
     /// Shows the last commit to searches that start from now on.
     pub fn reload(&self) -> Result<()> {
         self.reader.reload()?;
+        // Asked, the directory forgets the files that are gone; it would remember each one that ever was.
+        self.directory.get_cache_info();
         Ok(())
     }
 

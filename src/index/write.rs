@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tantivy::directory::MmapDirectory;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::tokenizer::TextAnalyzer;
 use tantivy::{IndexWriter, TantivyDocument, Term};
@@ -81,22 +82,24 @@ pub fn workspaces(data: &Path) -> Result<Vec<WorkspaceId>> {
     Ok(found)
 }
 
-pub(super) fn open(path: &Path) -> Result<tantivy::Index> {
-    let index = tantivy::Index::open_in_dir(path)?;
+pub(super) fn open(path: &Path) -> Result<(tantivy::Index, MmapDirectory)> {
+    let directory = MmapDirectory::open(path).map_err(tantivy::TantivyError::from)?;
+    let index = tantivy::Index::open(directory.clone())?;
     index.tokenizers().register(WORDS, TextAnalyzer::from(WordTokenizer));
-    Ok(index)
+    Ok((index, directory))
 }
 
 /// Makes an empty index in a directory, removing whatever was there.
-pub(super) fn create(path: &Path) -> Result<tantivy::Index> {
+pub(super) fn create(path: &Path) -> Result<(tantivy::Index, MmapDirectory)> {
     if path.exists() {
         fs::remove_dir_all(path)?;
     }
     fs::create_dir_all(path)?;
     let (schema, _) = schema::build();
-    let index = tantivy::Index::builder().schema(schema).settings(schema::settings()).create_in_dir(path)?;
+    let directory = MmapDirectory::open(path).map_err(tantivy::TantivyError::from)?;
+    let index = tantivy::Index::create(directory.clone(), schema, schema::settings())?;
     index.tokenizers().register(WORDS, TextAnalyzer::from(WordTokenizer));
-    Ok(index)
+    Ok((index, directory))
 }
 
 /// What the last commit of an index says: the sequence number it covers and the database it was made from; none before

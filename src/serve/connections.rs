@@ -52,7 +52,10 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             },
             // Whoever has connected already is answered; but not those who come and come.
             () = stop.cancelled() => {
-                let until = *last_call.get_or_insert_with(|| Instant::now() + LAST_CALL);
+                let until = *last_call.get_or_insert_with(|| {
+                    turn_away(&listener);
+                    Instant::now() + LAST_CALL
+                });
                 match tokio::time::timeout_at(until, listener.accept()).await {
                     Ok(Ok(accepted)) => accepted,
                     _ => break,
@@ -85,6 +88,28 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still under way when the time to stop was over");
     }
+}
+
+/// From here on nobody begins to connect: closing the listener would reset whoever had just connected and waits to be
+/// taken. Elsewhere than on Linux there is no such means, and the last one may be cut off.
+fn turn_away(listener: &TcpListener) {
+    #[cfg(target_os = "linux")]
+    {
+        use socket2::SockFilter;
+        // Drops what asks to begin a connection (the flag SYN, at offset 13 of TCP's header) and passes all else, so that
+        // those half-way are let in. The codes are those of classic BPF: load a byte, jump if a bit is set, return.
+        let filter = [
+            SockFilter::new(0x30, 0, 0, 13),
+            SockFilter::new(0x45, 0, 1, 0x02),
+            SockFilter::new(0x06, 0, 0, 0),
+            SockFilter::new(0x06, 0, 0, u32::MAX),
+        ];
+        if let Err(error) = socket2::SockRef::from(listener).attach_filter(&filter) {
+            tracing::debug!(%error, "the last to connect may be cut off");
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = listener;
 }
 
 /// Says in one packet that there is no place; nothing was read, nothing is waited for.

@@ -274,12 +274,13 @@ impl Store {
         }
     }
 
-    /// Waits for writes under way and closes every connection.
+    /// Waits for what is under way and closes every connection: the writer's last, since only it can take SQLite's log
+    /// into the file.
     pub async fn close(&self) {
+        self.readers.close().await;
         if let Some(writer) = &self.writer {
             writer.close().await;
         }
-        self.readers.close().await;
     }
 }
 

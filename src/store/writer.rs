@@ -30,6 +30,8 @@ enum Order {
     Work(Work),
     /// Take what was deleted off the disk.
     Purge(oneshot::Sender<Result<()>>),
+    /// Close the connection, and with it the file.
+    Close(oneshot::Sender<()>),
 }
 
 /// The sending side of the writer's queue.
@@ -70,10 +72,12 @@ impl Writer {
         })
     }
 
-    /// Returns when everything queued before is durable.
+    /// Returns when everything queued before is durable and the connection is closed; nothing is written after it.
     pub(super) async fn close(&self) {
-        // The queue is first in, first out: this work is the last of what came before.
-        let _ = self.run(Scope::All, |_| Box::pin(async { Ok(()) })).await;
+        let (reply, answer) = oneshot::channel();
+        if self.queue.send(Order::Close(reply)).await.is_ok() {
+            let _ = answer.await;
+        }
     }
 }
 
@@ -90,6 +94,11 @@ async fn write_all(mut pool: Pool, mut queue: mpsc::Receiver<Order>, committed: 
             Some(Order::Purge(reply)) => {
                 let _ = reply.send(pool.purge().await);
                 continue;
+            }
+            Some(Order::Close(reply)) => {
+                pool.close().await;
+                let _ = reply.send(());
+                return;
             }
             None => break,
         };
