@@ -24,8 +24,20 @@ pub struct Config {
     pub scrub: Duration,
     /// `DATABASE_URL`: a PostgreSQL server in the place of the SQLite file in the data directory.
     pub database: Option<DatabaseUrl>,
+    /// `RAPPORT_READER`, the one that ships with the program: a folder with another one (`models/reader/README.md`), or
+    /// `off`.
+    pub reader: ReaderFrom,
     /// The `rapport` program, which reads documents apart from the service.
     pub program: PathBuf,
+}
+
+/// Where the model that reads comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReaderFrom {
+    Shipped,
+    Folder(PathBuf),
+    /// Nothing is read.
+    Off,
 }
 
 /// Where a PostgreSQL server is and how to sign in there; never shown, as it holds a password.
@@ -67,6 +79,7 @@ impl Default for Config {
             max_requests: 256,
             scrub: Duration::from_secs(20),
             database: None,
+            reader: ReaderFrom::Shipped,
             program: this_program(),
         }
     }
@@ -95,6 +108,11 @@ impl Config {
             max_requests: size(number("RAPPORT_MAX_REQUESTS", 256, 1..=100_000)?),
             scrub: Duration::from_secs(number("RAPPORT_SCRUB_SECONDS", 20, 1..=86_400)?.unsigned_abs()),
             database: var("DATABASE_URL").filter(|url| !url.is_empty()).map(DatabaseUrl::read).transpose()?,
+            reader: match var("RAPPORT_READER").filter(|reader| !reader.is_empty()) {
+                None => ReaderFrom::Shipped,
+                Some(off) if off == "off" => ReaderFrom::Off,
+                Some(folder) => ReaderFrom::Folder(folder.into()),
+            },
             program: this_program(),
         })
     }

@@ -251,7 +251,8 @@ def calibrated(read):
             return value
 
         optimizer.step(loss)
-        found[name] = {"temperature": round(scale.exp().item(), 4), "shift": round(shift.item(), 4)}
+        # Where hardly a held-out row is wrong, no temperature would be low enough: twice as sure is all that so few rows can say.
+        found[name] = {"temperature": round(max(scale.exp().item(), 0.5), 4), "shift": round(shift.item(), 4)}
     return found
 
 
@@ -314,7 +315,7 @@ def main():
     options.add_argument("--public", type=pathlib.Path, required=True)
     options.add_argument("--original", type=pathlib.Path, required=True)
     options.add_argument("--epochs", type=int, default=4)
-    options.add_argument("--version", default="1")
+    options.add_argument("--version", type=int, default=1)
     options.add_argument("--out", type=pathlib.Path, default=HERE)
     options = options.parse_args()
     torch.manual_seed(SEED)

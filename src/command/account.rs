@@ -2,8 +2,10 @@
 
 use clap::Args;
 use rapport::config::Config;
-use rapport::domain::entry::{Flag, Flagged};
+use rapport::domain::entry::Flag;
 use rapport::domain::money;
+use rapport::domain::reading::Listed;
+use rapport::domain::sentiment::Trend;
 use rapport::pipeline::profile::{self, Sections};
 
 use super::show::{self, FAINT, HEADING};
@@ -60,6 +62,20 @@ fn print(sections: &Sections) {
         }
         None => anstream::println!("  none yet; `rapport summarize` makes one"),
     }
+    if let Some(sentiment) = &sections.sentiment.data {
+        heading("Sentiment");
+        let trend = if sentiment.trend == Trend::Unknown { "too few messages for a trend".to_owned() } else { sentiment.trend.to_string() };
+        let (score, label) = (sentiment.score.unwrap_or_default(), sentiment.label.map_or("", |label| label.as_str()));
+        let many = if sentiment.messages == 1 { "message" } else { "messages" };
+        anstream::println!("  {label} ({score:+.2}), {trend}, from {} {many} of theirs in 90 days", sentiment.messages);
+        let said = sentiment.points.iter().filter_map(|point| Some((point, &point.carried_by.first()?.found)));
+        let mut said: Vec<_> = said.collect();
+        said.sort_by(|(a, _), (b, _)| b.score.abs().total_cmp(&a.score.abs()));
+        for (point, carrier) in said.into_iter().take(3) {
+            let quote = show::wrap(&show::plain(&carrier.quote), 70, "").lines().next().unwrap_or_default().to_owned();
+            anstream::println!("  {} {:+.2}  \"{quote}\"", show::time(point.occurred_at), point.score);
+        }
+    }
     if let Some(deals) = &sections.deals.data {
         heading("Deals");
         for deal in deals {
@@ -97,10 +113,11 @@ fn print(sections: &Sections) {
     }
     if let Some(communications) = &sections.communications.data {
         heading("Newest communications");
-        for Flagged { entry, flags } in &communications.newest {
+        for Listed { entry, flags, sentiment } in &communications.newest {
             let doubt = if flags.contains(&Flag::UnverifiedSender) { " (unverified sender)" } else { "" };
+            let sentiment = sentiment.as_ref().map_or_else(String::new, |said| format!("{:+.2}", said.sentiment.score));
             anstream::println!(
-                "  {} {:<15} {}{doubt}",
+                "  {} {:<15} {sentiment:>5}  {}{doubt}",
                 show::time(entry.occurred_at),
                 entry.r#type,
                 show::plain(entry.subject.as_deref().unwrap_or("(no subject)"))

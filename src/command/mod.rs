@@ -2,6 +2,7 @@
 //! rejected something.
 
 mod account;
+mod analyze;
 mod backup;
 mod bench;
 mod data;
@@ -76,6 +77,8 @@ enum Command {
     Erase(erase::Options),
     /// Make, list and end keys for callers over the network
     Keys(keys::Options),
+    /// Read texts on standard input: sentiment, highlights, competitors
+    Analyze(analyze::Options),
     /// Measure quality against labelled sets
     Eval(eval::Options),
     /// Learn the weights of a small model from labelled text
@@ -168,7 +171,8 @@ async fn dispatch(command: Command, config: Config) -> Outcome {
         Command::Restore(options) => backup::restore(options, config).await,
         Command::Erase(options) => erase::run(options, config).await,
         Command::Keys(options) => keys::run(options, config).await,
-        Command::Eval(options) => eval::run(options),
+        Command::Analyze(options) => analyze::run(options).await,
+        Command::Eval(options) => eval::run(options).await,
         Command::Learn(options) => learn::run(options),
         Command::Bench(options) => bench::run(options, config).await,
         Command::Words(options) => words::run(options),

@@ -24,6 +24,23 @@ impl Progress {
         Progress { bar, started: Instant::now() }
     }
 
+    /// A bar that counts entries down.
+    pub fn entries() -> Progress {
+        let progress = Progress::new(0);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}  {eta} left") {
+            progress.bar.set_style(style);
+        }
+        progress
+    }
+
+    /// So many are left; the most that ever were is the length of the bar.
+    pub fn left(&self, left: u64, done: &'static str) {
+        let length = self.bar.length().unwrap_or(0).max(self.bar.position() + left);
+        self.bar.set_length(length);
+        self.bar.set_position(length - left);
+        self.bar.set_message(done);
+    }
+
     /// How many things are in each state, and how fast they come.
     pub fn states(&self, items: u64, states: &[(&str, u64)]) {
         let rate = items as f64 / self.started.elapsed().as_secs_f64().max(0.001);

@@ -239,14 +239,6 @@ impl Entry {
     }
 }
 
-/// An entry and what a reader should know about how it came in.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Flagged {
-    #[serde(flatten)]
-    pub entry: Entry,
-    pub flags: Vec<Flag>,
-}
-
 /// The stretches of `body` that are new words, as text with their start in characters.
 pub fn new_words<'a>(body: &'a str, spans: &'a [Span]) -> impl Iterator<Item = (usize, &'a str)> {
     super::span::slices(body, spans).filter(|(span, _)| span.kind == SpanKind::New).map(|(span, words)| (span.start, words))

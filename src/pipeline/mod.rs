@@ -13,10 +13,13 @@ pub mod keys;
 pub mod once;
 pub mod people;
 pub mod profile;
+pub mod read;
 pub mod receive;
 pub mod refresh;
 pub mod repeat;
 pub mod search;
+pub mod sentiment;
+mod speakers;
 pub mod triggers;
 pub mod unmatched;
 pub mod verify;
@@ -71,6 +74,7 @@ pub struct Service {
     pub clock: Clock,
     pub config: Arc<Config>,
     pub under_way: once::UnderWay,
+    pub reader: read::Local,
 }
 
 /// The database inside a data directory.
@@ -110,7 +114,7 @@ impl Service {
             store.write(Scope::All, move |tx| Box::pin(async move { crate::store::job::put_back(tx, now).await })).await?;
         }
         let index = Live::open(data, &store, config.index_memory).await?;
-        let service = Service { store, index, clock, config: Arc::new(config), under_way: once::UnderWay::default() };
+        let service = Service { store, index, clock, config: Arc::new(config), under_way: once::UnderWay::default(), reader: read::Local::default() };
         // Whom a backup brought back: the restore that put it here may have been interrupted.
         erase::apply_ledger(&service, &erase::read_ledger(data)?).await?;
         Ok(service)
@@ -150,7 +154,7 @@ impl Service {
         let store = Store::open(&location(data, &config), Open::Read).await?;
         let clock = store.clock(clock);
         let index = Live::open_to_read(data)?;
-        Ok(Service { store, index, clock, config: Arc::new(config), under_way: once::UnderWay::default() })
+        Ok(Service { store, index, clock, config: Arc::new(config), under_way: once::UnderWay::default(), reader: read::Local::default() })
     }
 }
 

@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{PipelineError, Result, Service, refresh};
+use super::{PipelineError, Result, Service, refresh, sentiment};
 use crate::domain::WorkspaceId;
-use crate::domain::entry::{EntryType, Flagged};
+use crate::domain::entry::EntryType;
+use crate::domain::reading::Listed;
 use crate::domain::record::{Account, Contact, Deal, Kind, Task, TeamMember, Ticket};
+use crate::domain::sentiment::AccountSentiment;
 use crate::domain::summary::Summary;
-use crate::store::{account, entry, record, summary};
+use crate::store::{Tx, account, entry, reading, record, summary};
 
 words! { State { Ready = "ready", Empty = "empty", Stale = "stale" } }
 
@@ -45,6 +47,8 @@ pub struct Profile {
 pub struct Sections {
     pub header: Section<Header>,
     pub summary: Section<Summary>,
+    /// Of the last 90 days.
+    pub sentiment: Section<AccountSentiment>,
     pub deals: Section<Vec<Deal>>,
     pub communications: Section<Communications>,
     pub contacts: Section<Vec<Contact>>,
@@ -62,7 +66,7 @@ pub struct Header {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Communications {
     /// The newest ten, newest first.
-    pub newest: Vec<Flagged>,
+    pub newest: Vec<Listed>,
     /// All entries of the timeline by type.
     pub counts: BTreeMap<String, i64>,
 }
@@ -78,6 +82,17 @@ pub struct Upcoming {
 }
 
 const NEWEST: i64 = 10;
+
+/// Entries as lists show them.
+pub async fn listed(workspace: WorkspaceId, tx: &mut Tx, stored: Vec<entry::Stored>) -> Result<Vec<Listed>> {
+    let numbers: Vec<i64> = stored.iter().map(|stored| stored.number).collect();
+    let mut readings = reading::of(workspace, tx, &numbers).await?;
+    let listed = |stored: entry::Stored| {
+        let sentiment = readings.remove(&stored.number).and_then(|reading| reading.sentiment);
+        Listed { entry: stored.entry, flags: stored.flags, sentiment }
+    };
+    Ok(stored.into_iter().map(listed).collect())
+}
 
 /// Reads the profile.
 ///
@@ -104,6 +119,7 @@ pub async fn read(service: &Service, workspace: WorkspaceId, account_id: &str) -
     if stale {
         summary.state = State::Stale;
     }
+    let sentiment = sentiment::read(workspace, tx, account_id, sentiment::WINDOW_DAYS, now).await?;
     let mut deals: Vec<Deal> = record::of_account(workspace, tx, Kind::Deal, account_id).await?;
     deals.sort_by_key(|d| (!d.is_open(), d.close_date));
     let mut tickets: Vec<Ticket> = record::of_account(workspace, tx, Kind::Ticket, account_id).await?;
@@ -112,7 +128,7 @@ pub async fn read(service: &Service, workspace: WorkspaceId, account_id: &str) -
     let said: Vec<EntryType> = EntryType::ALL.iter().copied().filter(|t| t.is_communication()).collect();
     let past = entry::Filter { types: said, to: Some(now), ..entry::Filter::default() };
     let newest = entry::timeline(workspace, tx, account_id, &past, None, NEWEST).await?;
-    let newest: Vec<Flagged> = newest.into_iter().map(|s| Flagged { entry: s.entry, flags: s.flags }).collect();
+    let newest = listed(workspace, tx, newest).await?;
     let counts = entry::counts(workspace, tx, account_id, &entry::Filter::default()).await?;
     let counts: BTreeMap<String, i64> = counts.into_iter().map(|(t, n)| (t.to_string(), n)).collect();
     let communications = Section::of((!counts.is_empty()).then_some(Communications { newest, counts }));
@@ -135,6 +151,7 @@ pub async fn read(service: &Service, workspace: WorkspaceId, account_id: &str) -
         sections: Sections {
             header: Section::of(Some(header)),
             summary,
+            sentiment: Section::of((sentiment.messages > 0).then_some(sentiment)),
             deals: Section::list(deals),
             communications,
             contacts: Section::list(contacts),

@@ -9,9 +9,10 @@ use tokio_util::sync::CancellationToken;
 use super::attachments::{self, ATTACHMENTS, Attachments};
 use super::erase::{self, PURGE};
 use super::join::{self, JOIN, Join};
+use super::read::{self, READ};
 use super::triggers::{REFRESH, Refresh};
 use super::{PipelineError, Result, Service, receive, refresh};
-use crate::store::job::{self, Claimed, MAX_ATTEMPTS, When};
+use crate::store::job::{self, Claimed, Line, MAX_ATTEMPTS, When};
 use crate::store::{Scope, idempotency, key};
 
 /// Waiting workers look again at least this often; usually the store wakes them.
@@ -20,11 +21,11 @@ const IDLE: Duration = Duration::from_secs(1);
 /// A worker reports so often that it is still at it: often enough for a lease to survive a few lost reports.
 const HEARTBEAT: Duration = Duration::from_millis(1_500);
 
-/// Works until stopped; a job under way is finished first.
-pub async fn run(service: Service, stop: CancellationToken) {
+/// Works on one line of jobs until stopped; a job under way is finished first.
+pub async fn run(service: Service, line: Line, stop: CancellationToken) {
     let mut committed = service.store.committed();
     while !stop.is_cancelled() {
-        match next(&service, service.clock.now()).await {
+        match next(&service, line, service.clock.now()).await {
             Ok(true) => {}
             Ok(false) => {
                 tokio::select! {
@@ -73,7 +74,7 @@ async fn forget(service: &Service) -> Result<()> {
 /// Jobs that [`drain`] does at the same time: their writes share commits.
 const TOGETHER: usize = 8;
 
-/// Does everything that waits, also what still waits for quiet; returns how many jobs were done.
+/// Does everything that waits, also what still waits for quiet, except reading; returns how many jobs were done.
 ///
 /// # Errors
 /// When the store fails. A job that fails is only put back.
@@ -82,7 +83,7 @@ pub async fn drain(service: &Service) -> Result<usize> {
     let ahead = service.config.quiet_at_most + SignedDuration::from_secs(1);
     let workers = (0..TOGETHER).map(|_| async {
         let mut done = 0;
-        while next(service, service.clock.now() + ahead).await? {
+        while next(service, Line::Jobs, service.clock.now() + ahead).await? {
             done += 1;
         }
         Ok::<_, PipelineError>(done)
@@ -91,16 +92,16 @@ pub async fn drain(service: &Service) -> Result<usize> {
 }
 
 /// Claims and does one job due at `before`; false when there is none.
-async fn next(service: &Service, before: jiff::Timestamp) -> Result<bool> {
+async fn next(service: &Service, line: Line, before: jiff::Timestamp) -> Result<bool> {
     let now = service.clock.now();
     // Looking costs no write: most of the time nothing is due.
     let mut tx = service.store.read(Scope::All).await?;
-    let due = job::may_claim(&mut tx, before, now).await?;
+    let due = job::may_claim(&mut tx, line, before, now).await?;
     drop(tx);
     if !due {
         return Ok(false);
     }
-    let claimed = service.store.write(Scope::All, move |tx| Box::pin(async move { job::claim(tx, before, now).await })).await?;
+    let claimed = service.store.write(Scope::All, move |tx| Box::pin(async move { job::claim(tx, line, before, now).await })).await?;
     let Some(claimed) = claimed else { return Ok(false) };
     let (held, job_id) = (claimed.held, claimed.held.job_id);
     let attempts = claimed.attempts;
@@ -130,8 +131,8 @@ async fn next(service: &Service, before: jiff::Timestamp) -> Result<bool> {
     tracing::warn!(job = job_id, %kind, attempts, %error, "a job failed");
     metrics::counter!("rapport_jobs_failed_total", "kind" => kind.clone()).increment(1);
     let now = service.clock.now();
-    // A person is taken off the disks however long that cannot be done.
-    let retry_at = match kind == PURGE {
+    // A person is taken off the disks, and words are read, however long that cannot be done.
+    let retry_at = match matches!(kind.as_str(), PURGE | READ) {
         true => Some(now + pause(attempts.min(5), job_id)),
         false => (attempts < MAX_ATTEMPTS && may_help(&error)).then(|| now + pause(attempts, job_id)),
     };
@@ -157,7 +158,7 @@ async fn perform(service: Service, claimed: Claimed) -> Result<()> {
     let (workspace, held) = (claimed.workspace, claimed.held);
     match claimed.kind.as_str() {
         JOIN => {
-            let join: Join = read(&claimed)?;
+            let join: Join = payload(&claimed)?;
             let (config, now, key) = (service.config.clone(), service.clock.now(), claimed.key.clone());
             let step = service.store.write(workspace, move |tx| {
                 Box::pin(async move {
@@ -176,18 +177,19 @@ async fn perform(service: Service, claimed: Claimed) -> Result<()> {
         }
         PURGE => erase::purge(&service, workspace, &claimed.key, held).await,
         ATTACHMENTS => {
-            let wanted: Attachments = read(&claimed)?;
+            let wanted: Attachments = payload(&claimed)?;
             attachments::read(&service, workspace, wanted, held).await
         }
         REFRESH => {
-            let wanted: Refresh = read(&claimed)?;
+            let wanted: Refresh = payload(&claimed)?;
             refresh::run(&service, workspace, &claimed.key, wanted, Some(held)).await.map(|_| ())
         }
+        READ => read::step(&service, workspace, Some(held)).await,
         other => Err(PipelineError::Refused(format!("nobody knows how to do a job of kind {other:?}"))),
     }
 }
 
-fn read<T: serde::de::DeserializeOwned>(claimed: &Claimed) -> Result<T> {
+fn payload<T: serde::de::DeserializeOwned>(claimed: &Claimed) -> Result<T> {
     serde_json::from_str(&claimed.payload)
         .map_err(|e| PipelineError::Refused(format!("the payload of job {} cannot be read: {e}", claimed.held.job_id)))
 }

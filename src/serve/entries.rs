@@ -11,10 +11,11 @@ use super::guard::Version;
 use super::problem::Problem;
 use crate::domain::Entry;
 use crate::domain::entry::{Flag, Hidden};
+use crate::domain::reading::EntryReading;
 use crate::domain::span::Span;
 use crate::domain::summary::{Citation, Sentence};
 use crate::pipeline::correct::{self, Corrected, Edit};
-use crate::store::{entry, mail, summary};
+use crate::store::{entry, mail, reading, summary};
 
 #[derive(Serialize, ToSchema)]
 pub struct Full {
@@ -35,6 +36,8 @@ pub struct Full {
     provenance: Vec<mail::Provenance>,
     /// `kind:id` of the record that caused it.
     origin: Option<String>,
+    /// What the reader found in its words; empty until it was read.
+    readings: Vec<EntryReading>,
     /// Sentences of the account's present summary that rest on it.
     summary_sentences: Vec<Sentence>,
 }
@@ -59,6 +62,7 @@ pub async fn get(State(app): State<App>, caller: Caller, Segments(id): Segments<
         }
         None => Vec::new(),
     };
+    let readings = reading::of(caller.workspace, &mut tx, &[stored.number]).await?.into_values().collect();
     let full = Full {
         entry: shown(stored.entry),
         spans: stored.spans,
@@ -69,6 +73,7 @@ pub async fn get(State(app): State<App>, caller: Caller, Segments(id): Segments<
         internal: stored.internal,
         provenance,
         origin: stored.origin,
+        readings,
         summary_sentences,
     };
     Ok((Extension(Version(stored.sequence)), Json(full)))

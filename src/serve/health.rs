@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::extract::Caller;
 use super::problem::Problem;
-use crate::store::{Scope, change, job};
+use crate::store::{Scope, change, job, reading, workspace};
 
 #[derive(Serialize, ToSchema)]
 pub struct Alive {
@@ -37,6 +37,9 @@ pub struct Readiness {
     indexed: i64,
     /// Search indexes that are built again at the moment.
     rebuilding: usize,
+    /// Whether what comes in is read by the local model: `loading`, `ready`, `off`, or why it cannot be used. Everything
+    /// else works without it.
+    reader: String,
 }
 
 /// The index may be this many changes behind and the server still counts as ready.
@@ -51,7 +54,7 @@ pub async fn ready(State(app): State<App>) -> Result<Response, Problem> {
     let rebuilding = app.service.index.building().len();
     let ready = sequence - indexed <= MAX_LAG && rebuilding == 0 && !app.stop.is_cancelled();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Ok((status, Json(Readiness { ready, sequence, indexed, rebuilding })).into_response())
+    Ok((status, Json(Readiness { ready, sequence, indexed, rebuilding, reader: app.service.reader.state() })).into_response())
 }
 
 /// Figures of the whole server for Prometheus, for admins of the workspace that it was started with.
@@ -67,6 +70,13 @@ pub async fn metrics(State(app): State<App>, caller: Caller) -> Result<Response,
     }
     for (state, count) in job::counts(None, &mut tx).await? {
         metrics::gauge!("rapport_jobs", "state" => state).set(count as f64);
+    }
+    if let Some(reader) = app.service.reader.workers() {
+        let mut unread = 0;
+        for (workspace, _) in workspace::all(&mut tx).await? {
+            unread += reading::backlog(workspace, &mut tx, reader.version()).await?;
+        }
+        metrics::gauge!("rapport_unread_entries").set(unread as f64);
     }
     metrics::gauge!("rapport_index_lag_changes").set((sequence - *app.service.index.indexed().borrow()) as f64);
     metrics::gauge!("rapport_index_entries").set(app.service.index.len() as f64);

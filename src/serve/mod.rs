@@ -24,6 +24,7 @@ mod profile;
 mod records;
 mod reindex;
 mod search;
+mod sentiment;
 mod session;
 mod settings;
 mod summaries;
@@ -53,7 +54,8 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::domain::WorkspaceId;
 use crate::ingest::email::MAX_MAIL;
-use crate::pipeline::{Service, follow, work};
+use crate::pipeline::{Service, follow, read, work};
+use crate::store::job::Line;
 use access::Door;
 use events::Listeners;
 use gate::Gate;
@@ -96,7 +98,7 @@ pub struct App {
         (name = "in", description = "Records and mail in"),
         (name = "accounts", description = "Accounts, contacts, and mail that is nobody's yet"),
         (name = "timeline", description = "Entries and search"),
-        (name = "insights", description = "Summaries"),
+        (name = "insights", description = "Summaries and sentiment"),
         (name = "operations", description = "Jobs, events, health"),
     )
 )]
@@ -134,6 +136,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(summaries::get))
         .routes(routes!(summaries::refresh))
         .routes(routes!(summaries::versions))
+        .routes(routes!(sentiment::get))
         .routes(routes!(session::post))
         .routes(routes!(session::get))
         .routes(routes!(session::delete))
@@ -200,7 +203,9 @@ pub async fn run(serving: Serving) -> std::io::Result<()> {
     let Serving { listener, service, workspace, metrics, pass, stop } = serving;
     let stop_work = CancellationToken::new();
     let indexer = service.index.follow(service.store.clone(), stop_work.clone())?;
-    let mut workers: Vec<_> = (0..service.config.workers).map(|_| tokio::spawn(work::run(service.clone(), stop_work.clone()))).collect();
+    let mut workers: Vec<_> = (0..service.config.workers).map(|_| tokio::spawn(work::run(service.clone(), Line::Jobs, stop_work.clone()))).collect();
+    workers.push(tokio::spawn(read::watch(service.clone(), stop_work.clone())));
+    workers.push(tokio::spawn(work::run(service.clone(), Line::Reading, stop_work.clone())));
     workers.push(tokio::spawn(follow::scrub(service.index.clone(), service.config.scrub, stop_work.clone())));
     workers.push(tokio::spawn(health::sum_up(metrics.clone(), stop_work.clone())));
     workers.push(tokio::spawn(work::keep_house(service.clone(), stop_work.clone())));

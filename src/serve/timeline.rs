@@ -13,9 +13,11 @@ use super::entries::shown;
 use super::extract::{Caller, Params, Segments, limit, range, words};
 use super::problem::Problem;
 use crate::domain::WorkspaceId;
-use crate::domain::entry::{EntryType, Flagged};
+use crate::domain::entry::EntryType;
+use crate::domain::reading::Listed;
 use crate::index::query;
 use crate::index::search::{Order, Request};
+use crate::pipeline::profile;
 use crate::pipeline::search::{find, person_keys};
 use crate::store::{account, entry};
 
@@ -43,7 +45,7 @@ pub struct Wanted {
 #[derive(Serialize, ToSchema)]
 pub struct Timeline {
     /// Newest first.
-    items: Vec<Flagged>,
+    items: Vec<Listed>,
     /// Entries that match.
     total: i64,
     /// By type under the other filters, whatever types were asked for.
@@ -58,7 +60,7 @@ pub struct Timeline {
 pub struct Group {
     r#type: EntryType,
     count: i64,
-    items: Vec<Flagged>,
+    items: Vec<Listed>,
     /// For `type=` of this group alone.
     next_cursor: Option<String>,
 }
@@ -141,16 +143,17 @@ async fn page(
     after: Option<entry::After>,
     limit: i64,
     question: &str,
-) -> Result<(Vec<Flagged>, Option<String>), Problem> {
+) -> Result<(Vec<Listed>, Option<String>), Problem> {
     let mut stored = entry::timeline(workspace, tx, id, filter, after, limit + 1).await?;
     let more = stored.len() as i64 > limit;
     stored.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = stored.last().filter(|_| more).map(|last| cursor::encode(question, last.after()));
-    Ok((stored.into_iter().map(flagged).collect(), next))
+    Ok((listed(workspace, tx, stored).await?, next))
 }
 
-fn flagged(stored: entry::Stored) -> Flagged {
-    Flagged { entry: shown(stored.entry), flags: stored.flags }
+async fn listed(workspace: WorkspaceId, tx: &mut crate::store::Tx, stored: Vec<entry::Stored>) -> Result<Vec<Listed>, Problem> {
+    let listed = profile::listed(workspace, tx, stored).await?;
+    Ok(listed.into_iter().map(|item| Listed { entry: shown(item.entry), ..item }).collect())
 }
 
 /// The timeline of what matches some words: found by the index, counted by it, loaded from the store.
@@ -171,6 +174,6 @@ async fn searched(app: &App, workspace: WorkspaceId, mut request: Request, types
     let mut tx = app.service.store.read(workspace).await?;
     let mut stored = entry::by_numbers(workspace, &mut tx, &numbers).await?;
     stored.sort_by_key(|s| numbers.iter().position(|n| *n == s.number));
-    let items = stored.into_iter().map(flagged).collect();
+    let items = listed(workspace, &mut tx, stored).await?;
     Ok(Json(Timeline { items, total: i64::try_from(results.total).unwrap_or(i64::MAX), counts, groups: None, next_cursor }))
 }

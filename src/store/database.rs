@@ -361,7 +361,7 @@ impl Pool {
                 if busy == 0 { Ok(()) } else { Err(StoreError::Busy) }
             }
             Pool::Pg(pool) => {
-                let all = "VACUUM entry, participant, mail, mail_reference, thread_link, raw_mail, attachment_text, record, record_version,
+                let all = "VACUUM entry, participant, mail, mail_reference, thread_link, raw_mail, attachment_text, reading, record, record_version,
                     person_address, calendar_event, summary, change, job, idempotency";
                 sqlx::raw_sql(all).execute(pool).await?;
                 Ok(())

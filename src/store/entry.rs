@@ -201,6 +201,7 @@ pub async fn update(workspace: WorkspaceId, tx: &mut Tx, before: &Stored, new: &
     on!(tx, c => sqlx::query("DELETE FROM participant WHERE workspace_id = $1 AND number = $2")
         .bind(workspace.0).bind(before.number).execute(c).await?.rows_affected());
     insert_participants(workspace, tx, before.number, e).await?;
+    super::reading::forget(workspace, tx, before.number).await?;
     count(workspace, tx, before.entry.account_id.as_deref(), before.entry.r#type, -1, new.received_at);
     count(workspace, tx, e.account_id.as_deref(), e.r#type, 1, new.received_at);
     Ok(())
@@ -213,12 +214,16 @@ pub async fn redact(workspace: WorkspaceId, tx: &mut Tx, before: &Stored, redact
         .execute(c).await?.rows_affected());
     on!(tx, c => sqlx::query("DELETE FROM participant WHERE workspace_id = $1 AND number = $2")
         .bind(workspace.0).bind(before.number).execute(c).await?.rows_affected());
+    super::reading::forget(workspace, tx, before.number).await?;
     insert_participants(workspace, tx, before.number, redacted).await
 }
 
 pub async fn delete(workspace: WorkspaceId, tx: &mut Tx, stored: &Stored, now: Timestamp) -> Result<()> {
-    for statement in ["DELETE FROM entry WHERE workspace_id = $1 AND number = $2", "DELETE FROM participant WHERE workspace_id = $1 AND number = $2"]
-    {
+    for statement in [
+        "DELETE FROM entry WHERE workspace_id = $1 AND number = $2",
+        "DELETE FROM participant WHERE workspace_id = $1 AND number = $2",
+        "DELETE FROM reading WHERE workspace_id = $1 AND number = $2",
+    ] {
         on!(tx, c => sqlx::query(statement).bind(workspace.0).bind(stored.number).execute(c).await?.rows_affected());
     }
     super::mail::delete(workspace, tx, stored.number).await?;

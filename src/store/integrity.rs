@@ -27,13 +27,14 @@ macro_rules! of_entries {
     };
 }
 /// Tables whose rows belong to an entry, by its number.
-const OF_ENTRIES: [(&str, &str, &str); 6] = [
+const OF_ENTRIES: [(&str, &str, &str); 7] = [
     of_entries!("participant"),
     of_entries!("mail"),
     of_entries!("mail_reference"),
     of_entries!("provenance"),
     of_entries!("raw_mail"),
     of_entries!("attachment_text"),
+    of_entries!("reading"),
 ];
 
 /// What SQLite finds wrong with its file, in its own words; PostgreSQL looks after its pages itself.

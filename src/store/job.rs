@@ -117,29 +117,55 @@ pub async fn enqueue(workspace: WorkspaceId, tx: &mut Tx, kind: &str, key: &str,
     Ok(job_id)
 }
 
-/// Whether there is anything to claim.
-pub async fn may_claim(tx: &mut Tx, before: Timestamp, now: Timestamp) -> Result<bool> {
+/// Which jobs a worker takes: reading is endless at times and has a line of its own, behind which nothing waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// Everything but reading.
+    Jobs,
+    Reading,
+}
+
+/// A statement for either line, whose condition stands between its two parts.
+macro_rules! of_line {
+    ($line:expr, $before:expr, $after:expr) => {
+        match $line {
+            Line::Jobs => concat!($before, "kind <> 'read'", $after),
+            Line::Reading => concat!($before, "kind = 'read'", $after),
+        }
+    };
+}
+
+/// Whether the workspace's reading waits or runs.
+pub async fn is_reading(workspace: WorkspaceId, tx: &mut Tx) -> Result<bool> {
     let row: Option<(i64,)> = on!(tx, c => sqlx::query_as(
-        "SELECT job_id FROM job WHERE (state = 'queued' AND run_at <= $1) OR (state = 'failed' AND run_at <= $2)
-            OR (state = 'running' AND lease_until < $2) LIMIT 1")
+        "SELECT job_id FROM job WHERE kind = 'read' AND state IN ('queued', 'running', 'failed') AND workspace_id = $1 LIMIT 1")
+        .bind(workspace.0).fetch_optional(c).await?);
+    Ok(row.is_some())
+}
+
+/// Whether there is anything to claim.
+pub async fn may_claim(tx: &mut Tx, line: Line, before: Timestamp, now: Timestamp) -> Result<bool> {
+    let row: Option<(i64,)> = on!(tx, c => sqlx::query_as(of_line!(line,
+        "SELECT job_id FROM job WHERE ((state = 'queued' AND run_at <= $1) OR (state = 'failed' AND run_at <= $2)
+            OR (state = 'running' AND lease_until < $2)) AND ", " LIMIT 1"))
         .bind(micros(before)).bind(micros(now)).fetch_optional(c).await?);
     Ok(row.is_some())
 }
 
 /// Takes the next due job, oldest first: one queued up to `before`, or one whose pause after a failure is over now.
-pub async fn claim(tx: &mut Tx, before: Timestamp, now: Timestamp) -> Result<Option<Claimed>> {
+pub async fn claim(tx: &mut Tx, line: Line, before: Timestamp, now: Timestamp) -> Result<Option<Claimed>> {
     // A worker that died took its attempt with it: what killed it too often is dead.
     on!(tx, c => sqlx::query(
-        "UPDATE job SET state = CASE WHEN attempts >= $2 AND kind <> 'purge' THEN 'dead' ELSE 'failed' END, run_at = $1, lease_until = NULL,
+        "UPDATE job SET state = CASE WHEN attempts >= $2 AND kind NOT IN ('purge', 'read') THEN 'dead' ELSE 'failed' END, run_at = $1, lease_until = NULL,
              error = coalesce(error, 'the worker stopped while it ran')
          WHERE state = 'running' AND lease_until < $1")
         .bind(micros(now)).bind(MAX_ATTEMPTS).execute(c).await?.rows_affected());
-    let row: Option<Row> = on!(tx, c => sqlx::query_as(concat!(
+    let row: Option<Row> = on!(tx, c => sqlx::query_as(of_line!(line,
         "UPDATE job SET state = 'running', attempts = attempts + 1, lease_until = $2
-         WHERE job_id = (SELECT job_id FROM job WHERE (state = 'queued' AND run_at <= $1) OR (state = 'failed' AND run_at <= $3)
-                         ORDER BY run_at, job_id LIMIT 1)
+         WHERE job_id = (SELECT job_id FROM job WHERE ((state = 'queued' AND run_at <= $1) OR (state = 'failed' AND run_at <= $3)) AND ",
+        concat!(" ORDER BY run_at, job_id LIMIT 1)
            AND state IN ('queued', 'failed')
-         RETURNING ", columns!()))
+         RETURNING ", columns!())))
         .bind(micros(before)).bind(micros(now + LEASE)).bind(micros(now)).fetch_optional(c).await?);
     Ok(row.map(|row| Claimed {
         held: Held { job_id: row.job_id, attempt: row.attempts },

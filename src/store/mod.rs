@@ -21,6 +21,7 @@ pub mod job;
 pub mod key;
 pub mod mail;
 pub mod party;
+pub mod reading;
 pub mod record;
 pub mod repeat;
 pub mod summary;

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::database::on;
-use super::{Result, Tx, workspace};
+use super::{Result, StoreError, Tx, workspace};
 use crate::domain::address::{is_free_mail, with_parents};
 use crate::domain::entry::name_key;
 use crate::domain::record::Kind;
@@ -79,6 +79,14 @@ pub struct Named {
     /// None for one of us.
     pub account_id: Option<String>,
     pub email: Option<String>,
+}
+
+/// The person with this address: one of us before a contact, then by id.
+pub async fn person_with(workspace: WorkspaceId, tx: &mut Tx, address: &Address) -> Result<Option<(Kind, String)>> {
+    let row: Option<(String, String)> = on!(tx, c => sqlx::query_as(
+        "SELECT kind, id FROM person_address WHERE workspace_id = $1 AND address = $2 AND kind IN ('contact', 'team_member') ORDER BY kind DESC, id LIMIT 1")
+        .bind(workspace.0).bind(address.as_str()).fetch_optional(c).await?);
+    row.map(|(kind, id)| Ok((kind.parse().map_err(|e| StoreError::corrupt("kind", e))?, id))).transpose()
 }
 
 /// The contacts and team members with these names, given as filter keys.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use rapport::config::{Config, DatabaseUrl};
+use rapport::config::{Config, DatabaseUrl, ReaderFrom};
 use rapport::domain::{Clock, WorkspaceId};
 use rapport::pipeline::{Service, work};
 use rapport::serve::Serving;
@@ -42,8 +42,13 @@ impl App {
     }
 
     pub async fn spawn_in(directory: TempDir) -> App {
+        let config = config(directory.path()).await;
+        App::spawn_with(directory, config).await
+    }
+
+    pub async fn spawn_with(directory: TempDir, config: Config) -> App {
         let clock = Clock::manual(NOW.parse().expect("a time"));
-        let config = Config { quiet: jiff::SignedDuration::from_millis(300), ..config(directory.path()).await };
+        let config = Config { quiet: jiff::SignedDuration::from_millis(300), ..config };
         let service = Service::open(directory.path(), config, clock.clone()).await.expect("the service opens");
         let now = clock.now();
         let workspace =
@@ -158,6 +163,8 @@ pub async fn config(directory: &Path) -> Config {
         scrub: Duration::from_secs(1),
         index_memory: 16 * 1024 * 1024,
         program: env!("CARGO_BIN_EXE_rapport").into(),
+        // Reading is tested by itself: it would take the time of all others.
+        reader: ReaderFrom::Off,
         ..Config::default()
     }
 }

@@ -35,7 +35,7 @@ fn library() -> &'static Path {
 /// The program on the file in its data directory, whatever the other tests run on.
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rapport"));
-    command.env_remove("DATABASE_URL");
+    command.env_remove("DATABASE_URL").env("RAPPORT_READER", "off");
     command
 }
 

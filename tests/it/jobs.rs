@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rapport::domain::WorkspaceId;
 use rapport::pipeline;
-use rapport::store::job::{self, LEASE, MAX_ATTEMPTS, When};
+use rapport::store::job::{self, LEASE, Line, MAX_ATTEMPTS, When};
 use rapport::store::{Open, Scope, Store, StoreError, workspace};
 
 use crate::app::config;
@@ -24,7 +24,7 @@ async fn enqueue(store: &Store, workspace: WorkspaceId, key: &'static str, paylo
 }
 
 async fn claim(store: &Store, now: Timestamp) -> Option<job::Claimed> {
-    store.write(Scope::All, move |tx| Box::pin(async move { job::claim(tx, now, now).await })).await.unwrap()
+    store.write(Scope::All, move |tx| Box::pin(async move { job::claim(tx, Line::Jobs, now, now).await })).await.unwrap()
 }
 
 async fn states(store: &Store, workspace: WorkspaceId) -> Vec<(String, i64)> {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
 
 mod access;
+mod analyze;
 mod app;
 mod attachments;
 mod audit;
@@ -16,6 +17,7 @@ mod damage;
 mod database;
 mod emails;
 mod erase;
+mod eval;
 mod events;
 mod faults;
 mod hidden;
@@ -26,6 +28,7 @@ mod kill;
 mod load;
 mod migrations;
 mod order;
+mod readings;
 mod records;
 mod replicas;
 mod replies;

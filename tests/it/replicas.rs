@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rapport::domain::Clock;
-use rapport::store::job::{self, When};
+use rapport::store::job::{self, Line, When};
 use rapport::store::{Location, Open, Scope, Store, entry, summary, workspace};
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection, Row};
@@ -166,7 +166,7 @@ async fn a_job_of_a_dead_process_is_taken_over_within_ten_seconds() {
     let claimed = store.write(Scope::All, move |tx| {
         Box::pin(async move {
             job::enqueue(workspace, tx, "refresh", "acme", r#"{"cause":{"trigger":"manual"},"force":false}"#, When::NOW, now).await?;
-            job::claim(tx, now, now).await
+            job::claim(tx, Line::Jobs, now, now).await
         })
     });
     let claimed = claimed.await.unwrap().expect("it was queued");

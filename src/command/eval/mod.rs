@@ -1,5 +1,7 @@
 //! `rapport eval`: quality against labelled sets. Prints what was measured, on how many, with a 95 % interval.
 
+mod reader;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -22,6 +24,7 @@ use super::labelled::{Labelled, normal, row};
   rapport eval spans fixtures/replies/held-out/*.jsonl
   rapport eval spans mine.jsonl --differing
   rapport eval due fixtures/due/*.jsonl
+  rapport eval reader held-out.jsonl
   rapport eval mail corpus/MANIFEST.jsonl")]
 pub struct Options {
     #[command(subcommand)]
@@ -48,6 +51,14 @@ enum Set {
         #[arg(long)]
         differing: bool,
     },
+    /// Sentiment, questions, commitments, objections, signals, stances and vectors of the local model, beside simpler methods
+    Reader {
+        /// NDJSON that models/reader/held_out.py writes
+        file: PathBuf,
+        /// Print the sentences that differ
+        #[arg(long)]
+        differing: bool,
+    },
     /// Subject, sender and date of mails, against how another parser reads them
     Mail {
         /// NDJSON with `path`, `index`, `subject`, `from` and `date`; the files lie beside it
@@ -70,10 +81,11 @@ struct Listed {
     date: Option<String>,
 }
 
-pub fn run(options: Options) -> Outcome {
+pub async fn run(options: Options) -> Outcome {
     match options.set {
         Set::Spans { files, differing } => spans(files, differing),
         Set::Due { files, differing } => due(&files, differing),
+        Set::Reader { file, differing } => reader::run(&file, differing).await,
         Set::Mail { list, differing } => mail(&list, differing),
     }
 }

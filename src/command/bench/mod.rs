@@ -1,11 +1,13 @@
 //! `rapport bench`: the main job measured end to end in a directory of its own: import, search while idle and while
 //! writing, freshness, restart, reindex. Every figure is printed with what it was measured on.
 
+mod reader;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
-use clap::Args;
+use clap::{Args, Subcommand};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use rapport::config::Config;
 use rapport::domain::{Clock, WorkspaceId};
@@ -25,9 +27,13 @@ use super::progress::{Progress, peak_memory_mb};
 use super::show::number;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  rapport bench mail.mbox.gz --us ourco.com")]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(after_help = "Examples:
+  rapport bench mail.mbox.gz --us ourco.com
+  rapport bench reader --rival 'python3 models/reader/rival.py --original all-MiniLM-L6-v2'")]
 pub struct Options {
+    #[command(subcommand)]
+    what: Option<What>,
     /// Mail or records to measure with, as for import
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
@@ -36,12 +42,25 @@ pub struct Options {
     us: Vec<String>,
 }
 
+#[derive(Debug, Subcommand)]
+enum What {
+    /// How fast the local model reads
+    Reader {
+        /// A command that is asked for vectors of the same sentences (models/reader/rival.py)
+        #[arg(long, value_name = "COMMAND")]
+        rival: Option<String>,
+    },
+}
+
 /// Searches of each kind.
 const SEARCHES: usize = 400;
 /// Entries written per second while searching is measured.
 const WRITES_PER_SECOND: u64 = 500;
 
 pub async fn run(options: Options, config: Config) -> Outcome {
+    if let Some(What::Reader { rival }) = options.what {
+        return reader::run(rival).await;
+    }
     let us = us_domains(&options.us)?;
     // What is measured is made for it, wherever the others are.
     let config = Config { database: None, ..config };

@@ -1,0 +1,271 @@
+//! What the encoder does between its matrix products, each step in one pass over memory: candle's own take several.
+
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Error, Layout, Result, Shape};
+use pulp::Arch;
+
+/// Sums run over so many lanes at a time, which the compiler turns into vector instructions.
+const LANES: usize = 16;
+
+fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    let (start, end) = layout.contiguous_offsets().ok_or_else(|| Error::Msg("the input lies scattered".to_owned()))?;
+    Ok(&storage.as_slice::<f32>()?[start..end])
+}
+
+#[inline(always)]
+pub(super) fn sum(values: &[f32]) -> f32 {
+    let chunks = values.chunks_exact(LANES);
+    let rest: f32 = chunks.remainder().iter().sum();
+    let mut lanes = [0.0_f32; LANES];
+    for chunk in chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane += value;
+        }
+    }
+    lanes.iter().sum::<f32>() + rest
+}
+
+#[inline(always)]
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let (mut lanes, mut rest) = ([0.0_f32; LANES], 0.0);
+    let whole = a.len().min(b.len()) / LANES * LANES;
+    for (a, b) in a[..whole].chunks_exact(LANES).zip(b[..whole].chunks_exact(LANES)) {
+        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
+            *lane += a * b;
+        }
+    }
+    for (a, b) in a[whole..].iter().zip(&b[whole..]) {
+        rest += a * b;
+    }
+    lanes.iter().sum::<f32>() + rest
+}
+
+/// e to the power of x, to seven digits, without a branch (Cody and Waite's reduction, a polynomial of the fifth degree).
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    let x = x.clamp(-87.0, 88.0);
+    let n = (x * std::f32::consts::LOG2_E + 12_582_912.0) - 12_582_912.0;
+    let r = x - n * 0.693_359_4 - n * -2.121_944_4e-4;
+    let p = 1.987_569_1e-4_f32;
+    let p = p * r + 1.398_2e-3;
+    let p = p * r + 8.333_452e-3;
+    let p = p * r + 4.166_579_6e-2;
+    let p = p * r + 0.166_666_66;
+    let p = p * r + 0.5;
+    let y = p * r * r + r + 1.0;
+    y * f32::from_bits((((n as i32) + 127) as u32) << 23)
+}
+
+/// The Gaussian error linear unit, by Abramowitz and Stegun 7.1.26 (within 1.5e-7).
+#[inline(always)]
+pub(super) fn gelu(x: f32) -> f32 {
+    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
+    let t = 1.0 / (1.0 + 0.327_591_1 * z);
+    let p = ((((1.061_405_4 * t - 1.453_152) * t + 1.421_413_7) * t - 0.284_496_74) * t + 0.254_829_6) * t;
+    let erf = 1.0 - p * exp(-z * z);
+    0.5 * x * (1.0 + if x < 0.0 { -erf } else { erf })
+}
+
+#[inline(always)]
+fn normalize(row: &mut [f32], weight: &[f32], bias: &[f32]) {
+    let width = row.len() as f32;
+    let mean = sum(row) / width;
+    for value in row.iter_mut() {
+        *value -= mean;
+    }
+    let scale = 1.0 / (dot(row, row) / width + 1e-12).sqrt();
+    for ((value, weight), bias) in row.iter_mut().zip(weight).zip(bias) {
+        *value = *value * scale * weight + bias;
+    }
+}
+
+/// Turns scores into shares that add up to one.
+#[inline(always)]
+pub(super) fn softmax(row: &mut [f32]) {
+    let most = row.iter().copied().fold(f32::MIN, f32::max);
+    for value in row.iter_mut() {
+        *value = exp(*value - most);
+    }
+    let scale = 1.0 / sum(row);
+    for value in row.iter_mut() {
+        *value *= scale;
+    }
+}
+
+/// A layer norm over rows.
+#[derive(Debug)]
+pub(super) struct Norm {
+    pub weight: Vec<f32>,
+    pub bias: Vec<f32>,
+}
+
+impl Norm {
+    pub fn rows(&self, values: &mut [f32]) {
+        Arch::new().dispatch(|| {
+            for row in values.chunks_exact_mut(self.weight.len()) {
+                normalize(row, &self.weight, &self.bias);
+            }
+        });
+    }
+}
+
+/// A product and its bias are added to what was there before, and the sum is normalized.
+#[derive(Debug)]
+pub(super) struct AddNorm {
+    pub bias: Vec<f32>,
+    pub norm: Norm,
+}
+
+impl CustomOp2 for AddNorm {
+    fn name(&self) -> &'static str {
+        "add-norm"
+    }
+
+    fn cpu_fwd(&self, product: &CpuStorage, layout: &Layout, before: &CpuStorage, layout_before: &Layout) -> Result<(CpuStorage, Shape)> {
+        let mut out = values(product, layout)?.to_vec();
+        let before = values(before, layout_before)?;
+        let width = self.bias.len();
+        Arch::new().dispatch(|| {
+            for (row, before) in out.chunks_exact_mut(width).zip(before.chunks_exact(width)) {
+                for ((value, before), bias) in row.iter_mut().zip(before).zip(&self.bias) {
+                    *value += before + bias;
+                }
+                normalize(row, &self.norm.weight, &self.norm.bias);
+            }
+        });
+        Ok((CpuStorage::F32(out), layout.shape().clone()))
+    }
+}
+
+/// The bias is added, then the Gaussian error linear unit.
+#[derive(Debug)]
+pub(super) struct BiasGelu {
+    pub bias: Vec<f32>,
+}
+
+impl CustomOp1 for BiasGelu {
+    fn name(&self) -> &'static str {
+        "bias-gelu"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let mut out = values(storage, layout)?.to_vec();
+        Arch::new().dispatch(|| {
+            for row in out.chunks_exact_mut(self.bias.len()) {
+                for (value, bias) in row.iter_mut().zip(&self.bias) {
+                    *value = gelu(*value + bias);
+                }
+            }
+        });
+        Ok((CpuStorage::F32(out), layout.shape().clone()))
+    }
+}
+
+/// Queries, keys and values of all heads, from rows of `3 × width` to `[3 × texts × heads, length, width of a head]`; the bias is
+/// added and the queries are scaled on the way.
+#[derive(Debug)]
+pub(super) struct SplitHeads<'a> {
+    pub bias: &'a [f32],
+    pub length: usize,
+    pub heads: usize,
+}
+
+impl CustomOp1 for SplitHeads<'_> {
+    fn name(&self) -> &'static str {
+        "split-heads"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let rows = values(storage, layout)?;
+        let (width, length) = (self.bias.len() / 3, self.length);
+        let texts = rows.len() / (3 * width) / length;
+        let size = width / self.heads;
+        let scale = 1.0 / (size as f32).sqrt();
+        let mut out = vec![0.0_f32; rows.len()];
+        Arch::new().dispatch(|| {
+            for (at, row) in rows.chunks_exact(3 * width).enumerate() {
+                let (text, place) = (at / length, at % length);
+                for (part, (piece, bias)) in row.chunks_exact(size).zip(self.bias.chunks_exact(size)).enumerate() {
+                    let (kind, head) = (part / self.heads, part % self.heads);
+                    let to = (((kind * texts + text) * self.heads + head) * length + place) * size;
+                    let scale = if kind == 0 { scale } else { 1.0 };
+                    for ((out, value), bias) in out[to..to + size].iter_mut().zip(piece).zip(bias) {
+                        *out = (value + bias) * scale;
+                    }
+                }
+            }
+        });
+        Ok((CpuStorage::F32(out), Shape::from((3 * texts * self.heads, length, size))))
+    }
+}
+
+/// Each word's attention to the others, over the words that a text has.
+#[derive(Debug)]
+pub(super) struct Attention<'a> {
+    pub lengths: &'a [usize],
+    pub heads: usize,
+}
+
+impl CustomOp1 for Attention<'_> {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let mut out = values(storage, layout)?.to_vec();
+        let length = layout.dims()[2];
+        Arch::new().dispatch(|| {
+            for (at, row) in out.chunks_exact_mut(length).enumerate() {
+                let (words, padding) = row.split_at_mut(self.lengths[at / (length * self.heads)]);
+                softmax(words);
+                padding.fill(0.0);
+            }
+        });
+        Ok((CpuStorage::F32(out), layout.shape().clone()))
+    }
+}
+
+/// The heads' results side by side again: from `[texts × heads, length, width of a head]` to rows of `width`.
+#[derive(Debug)]
+pub(super) struct JoinHeads {
+    pub heads: usize,
+}
+
+impl CustomOp1 for JoinHeads {
+    fn name(&self) -> &'static str {
+        "join-heads"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let parts = values(storage, layout)?;
+        let (length, size) = (layout.dims()[1], layout.dims()[2]);
+        let width = size * self.heads;
+        let mut out = vec![0.0_f32; parts.len()];
+        for (at, piece) in parts.chunks_exact(size).enumerate() {
+            let (place, head, text) = (at % length, at / length % self.heads, at / length / self.heads);
+            let to = (text * length + place) * width + head * size;
+            out[to..to + size].copy_from_slice(piece);
+        }
+        Ok((CpuStorage::F32(out), Shape::from((parts.len() / width, width))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_short_ways_are_exact_enough() {
+        for n in -200..200 {
+            let x = n as f32 / 20.0;
+            assert!((exp(x) / x.exp() - 1.0).abs() < 2e-6, "exp {x}");
+        }
+        // Values of the exact function.
+        for (x, expected) in [(-3.0, -0.004_049_694), (-1.0, -0.158_655_25), (0.0, 0.0), (0.5, 0.345_731_23), (1.0, 0.841_344_7), (4.0, 3.999_873_3)]
+        {
+            assert!((gelu(x) - expected).abs() < 2e-6, "gelu {x}: {}", gelu(x));
+        }
+        let mut row = vec![1.0, 2.0, 3.0];
+        softmax(&mut row);
+        assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-6 && row[2] > row[1]);
+    }
+}
