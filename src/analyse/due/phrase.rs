@@ -36,10 +36,8 @@ pub(super) enum Strength {
 pub(super) fn at(words: &[Word], first: usize, now: DateTime, american: bool) -> Option<Phrase> {
     let reader = Reader { words, today: now.date(), american };
     let before = |back: usize| first.checked_sub(back).map_or("", |i| reader.word(i));
-    // "The design that you approved on 12 March", but not "it will be approved on 12 March".
     let back = if matches!(before(1), "on" | "at" | "in") { 2 } else { 1 };
-    let told = before(back).ends_with("ed") && TELLERS.contains(&before(back + 1));
-    if PAST.contains(&before(back)) || (told && !matches!(reader.word(first), "by" | "before" | "until" | "within")) {
+    if PAST.contains(&before(back)) {
         return None;
     }
     let phrase = |date, clock, next, strength| {
@@ -136,7 +134,8 @@ impl Reader<'_> {
         (at..).find(|&i| !some.contains(&self.word(i))).unwrap_or(at)
     }
 
-    /// Whether a date tells when something was: "the seats that went unused in October", "the numbers you gave us on the 27th".
+    /// Whether a date tells when something was: "the design that you approved on 12 March", but not "it will be approved on 12
+    /// March"; "the seats that went unused in October", "the numbers you gave us on the 27th".
     fn is_told(&self, at: usize) -> bool {
         const CLAUSE: usize = 5;
         let from = at.saturating_sub(CLAUSE);
