@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::speakers::{Speaker, Speakers};
 use super::{PipelineError, Result, Service, blocking};
 use crate::analyse::competitors::Book;
+use crate::analyse::language;
 use crate::analyse::passage::{self, Passage, Piece};
 use crate::analyse::reader::workers::Workers;
 use crate::analyse::reader::{Asked, Read, Reader};
@@ -30,6 +31,8 @@ const ENTRIES: i64 = 64;
 const SHARE: usize = 64;
 /// Sentences of one entry beyond which its reading would hold up all others.
 const MOST: usize = 4_000;
+/// Turns that tell the language of a call.
+const OPENING: usize = 30;
 /// Sentences that say most of an entry's sentiment.
 const CARRIERS: usize = 3;
 /// How soon after a commit it is looked whether anything waits.
@@ -231,9 +234,12 @@ fn parts<'a>(stored: &'a Stored, speakers: &'a Speakers) -> Vec<Part<'a>> {
         add(&mut parts, None, entry.side, passage(&entry.body, new, None, entry.side, None));
         return parts;
     }
+    // A turn alone is often too short to tell; people stay in the language they begin in.
+    let opening: Vec<&str> = entry.transcript.iter().take(OPENING).map(|segment| segment.text.as_str()).collect();
+    let language = language::of(&opening.join(" "));
     for (at, segment) in entry.transcript.iter().enumerate() {
         let before = parts.last().and_then(|part| part.pieces.last()).map(|piece| piece.text);
-        let new = vec![(0, segment.text.chars().count(), None)];
+        let new = vec![(0, segment.text.chars().count(), language)];
         add(&mut parts, Some(at), segment.side, passage(&segment.text, new, Some(at), segment.side, before));
     }
     parts

@@ -76,6 +76,16 @@ async fn sentiment_appears_with_the_sentences_that_carried_it() {
     let profile = app.get("/v1/accounts/acme/360").await;
     assert_eq!(profile["sections"]["sentiment"]["data"]["score"], sentiment["score"]);
 
+    // A call in another language is not scored.
+    let german = "Das ist eine schreckliche Katastrophe, und wir sind mit dem Produkt nicht zufrieden.";
+    app.add(&[json!({ "kind": "entry", "id": "call2", "account_id": "acme", "type": "call", "occurred_at": "2026-02-22T09:00:00Z", "transcript": [
+        { "speaker": "Tom", "side": "customer", "text": german },
+    ] })])
+    .await;
+    read(&app).await;
+    assert_eq!(app.get("/v1/entries/call2").await["readings"][0]["sentiment"], Value::Null);
+    assert_eq!(app.get("/v1/accounts/acme/sentiment").await["messages"], 2);
+
     // A window that holds nothing, one that is none, an account that is not there.
     assert_eq!(app.get("/v1/accounts/acme/sentiment?window_days=1").await["score"], Value::Null);
     for (path, status) in [("acme/sentiment?window_days=0", 400), ("acme/sentiment?window_days=x", 400), ("nobody/sentiment", 404)] {
