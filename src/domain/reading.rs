@@ -168,7 +168,6 @@ pub struct EntryReading {
     /// None when no sentence could be scored.
     pub sentiment: Option<EntrySentiment>,
     pub highlights: Vec<Placed<Highlight>>,
-    pub competitor_mentions: Vec<Placed<CompetitorMention>>,
 }
 
 impl EntryReading {

@@ -249,15 +249,13 @@ fn parts<'a>(stored: &'a Stored, speakers: &'a Speakers) -> Vec<Part<'a>> {
 fn reading_of(parts: &[Part<'_>], read: &[Read], engine: &ReadingEngine) -> EntryReading {
     let speech = parts.iter().any(|part| part.segment.is_some());
     let side = if speech { Some(Side::Customer) } else { parts.first().and_then(|part| part.side) };
-    let (mut highlights, mut competitor_mentions, mut counted) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut highlights, mut counted) = (Vec::new(), Vec::new());
     let mut rest = read;
     for part in parts {
         let (own, after) = rest.split_at(part.pieces.len());
         rest = after;
         let place = |found| Placed { segment: part.segment, found };
         highlights.extend(part.passage.highlights(&part.pieces, own).into_iter().map(place));
-        competitor_mentions
-            .extend(part.passage.mentions(&part.pieces, own, &Book::default()).into_iter().map(|found| Placed { segment: part.segment, found }));
         if part.side == side {
             counted.extend(part.pieces.iter().zip(own).map(|(piece, read)| (part.segment, piece, read)));
         }
@@ -277,6 +275,5 @@ fn reading_of(parts: &[Part<'_>], read: &[Read], engine: &ReadingEngine) -> Entr
         engine: engine.clone(),
         sentiment: sentiment.map(|sentiment| EntrySentiment { sentiment, side, carried_by }),
         highlights,
-        competitor_mentions,
     }
 }
