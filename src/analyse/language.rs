@@ -31,7 +31,7 @@ pub fn of(text: &str) -> Option<Language> {
         return Some(language);
     }
     let likely = DETECTOR.compute_language_confidence_values(&sample);
-    let (best, most) = *likely.first()?;
+    let (best, most) = *likely.first().filter(|(_, most)| *most > 0.0)?;
     let english = likely.iter().find(|(language, _)| *language == lingua::Language::English).map_or(0.0, |(_, likely)| *likely);
     if english >= PREFERENCE * most {
         return Some(Language::English);

@@ -170,10 +170,11 @@ pub fn score(read: &Read) -> f64 {
     round(f64::from(read.sentiment[2] - read.sentiment[0]))
 }
 
-/// Whether it has letters, most of them those of English: a few words in another script are in no language that is told.
+/// Whether it has letters, most of them Latin: a few words in another script are in no language that is told.
 fn is_latin(text: &str) -> bool {
+    const LATIN_EXTENDED_B_ENDS: char = '\u{24f}';
     let letters = text.chars().filter(|c| c.is_alphabetic());
-    let (latin, all) = letters.fold((0, 0), |(latin, all), c| (latin + usize::from(c.is_ascii()), all + 1));
+    let (latin, all) = letters.fold((0, 0), |(latin, all), c| (latin + usize::from(c <= LATIN_EXTENDED_B_ENDS), all + 1));
     latin > 0 && latin * 2 >= all
 }
 
