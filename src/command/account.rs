@@ -4,7 +4,7 @@ use clap::Args;
 use rapport::config::Config;
 use rapport::domain::entry::Flag;
 use rapport::domain::money;
-use rapport::domain::reading::Listed;
+use rapport::domain::reading::ListedEntry;
 use rapport::domain::sentiment::Trend;
 use rapport::pipeline::profile::{self, Sections};
 
@@ -113,7 +113,7 @@ fn print(sections: &Sections) {
     }
     if let Some(communications) = &sections.communications.data {
         heading("Newest communications");
-        for Listed { entry, flags, sentiment } in &communications.newest {
+        for ListedEntry { entry, flags, sentiment } in &communications.newest {
             let doubt = if flags.contains(&Flag::UnverifiedSender) { " (unverified sender)" } else { "" };
             let sentiment = sentiment.as_ref().map_or_else(String::new, |said| format!("{:+.2}", said.sentiment.score));
             anstream::println!(

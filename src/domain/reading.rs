@@ -124,7 +124,7 @@ pub struct CompetitorMention {
 
 /// Who read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Engine {
+pub struct ReadingEngine {
     pub kind: EngineKind,
     pub model: String,
     pub version: String,
@@ -164,7 +164,7 @@ pub struct EntrySentiment {
 pub struct EntryReading {
     /// Of the first words that are in a known language.
     pub language: Option<Language>,
-    pub engine: Engine,
+    pub engine: ReadingEngine,
     /// None when no sentence could be scored.
     pub sentiment: Option<EntrySentiment>,
     pub highlights: Vec<Placed<Highlight>>,
@@ -180,7 +180,7 @@ impl EntryReading {
 
 /// An entry as lists show it, with what a reader should know about it.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Listed {
+pub struct ListedEntry {
     #[serde(flatten)]
     pub entry: Entry,
     pub flags: Vec<Flag>,
@@ -192,7 +192,7 @@ pub struct Listed {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reading {
     pub language: Option<Language>,
-    pub engine: Engine,
+    pub engine: ReadingEngine,
     /// None when the language cannot be scored, or nothing was said.
     pub sentiment: Option<Sentiment>,
     pub highlights: Vec<Highlight>,

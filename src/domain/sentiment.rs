@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::reading::{Carrier, Engine, Placed, SentimentLabel};
+use super::reading::{Carrier, Placed, ReadingEngine, SentimentLabel};
 
 words! {
     /// Where the sentiment is going. `unknown`: too few messages to tell.
@@ -30,7 +30,7 @@ pub struct Signal {
     /// When the newest message that counts was written.
     pub as_of: Option<Timestamp>,
     /// What read that message.
-    pub engine: Option<Engine>,
+    pub engine: Option<ReadingEngine>,
 }
 
 /// The sentiment of an account's customers over a stretch of time.

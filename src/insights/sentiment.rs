@@ -1,6 +1,6 @@
 //! From the scores of single messages to how an account feels and where that is going.
 
-use crate::domain::reading::{Engine, SentimentLabel};
+use crate::domain::reading::{ReadingEngine, SentimentLabel};
 use crate::domain::sentiment::{AccountSentiment, Point, Signal, Trend};
 
 /// A message counts half for every so many days that it is older than the newest.
@@ -17,7 +17,7 @@ const CERTAIN: f64 = 1.645;
 const SPREAD: f64 = 0.1;
 
 /// The sentiment that these messages make, in whatever order they come; `engine` read the newest.
-pub fn of(mut points: Vec<Point>, engine: Option<Engine>) -> AccountSentiment {
+pub fn of(mut points: Vec<Point>, engine: Option<ReadingEngine>) -> AccountSentiment {
     points.sort_by(|a, b| b.occurred_at.cmp(&a.occurred_at).then_with(|| a.entry_id.cmp(&b.entry_id)));
     let newest = points.first().map(|point| point.occurred_at);
     let score = newest.map(|newest| {

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::{PipelineError, Result, Service, refresh, sentiment};
 use crate::domain::WorkspaceId;
 use crate::domain::entry::EntryType;
-use crate::domain::reading::Listed;
+use crate::domain::reading::ListedEntry;
 use crate::domain::record::{Account, Contact, Deal, Kind, Task, TeamMember, Ticket};
 use crate::domain::sentiment::AccountSentiment;
 use crate::domain::summary::Summary;
@@ -66,7 +66,7 @@ pub struct Header {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Communications {
     /// The newest ten, newest first.
-    pub newest: Vec<Listed>,
+    pub newest: Vec<ListedEntry>,
     /// All entries of the timeline by type.
     pub counts: BTreeMap<String, i64>,
 }
@@ -84,12 +84,12 @@ pub struct Upcoming {
 const NEWEST: i64 = 10;
 
 /// Entries as lists show them.
-pub async fn listed(workspace: WorkspaceId, tx: &mut Tx, stored: Vec<entry::Stored>) -> Result<Vec<Listed>> {
+pub async fn listed(workspace: WorkspaceId, tx: &mut Tx, stored: Vec<entry::Stored>) -> Result<Vec<ListedEntry>> {
     let numbers: Vec<i64> = stored.iter().map(|stored| stored.number).collect();
     let mut readings = reading::of(workspace, tx, &numbers).await?;
     let listed = |stored: entry::Stored| {
         let sentiment = readings.remove(&stored.number).and_then(|reading| reading.sentiment);
-        Listed { entry: stored.entry, flags: stored.flags, sentiment }
+        ListedEntry { entry: stored.entry, flags: stored.flags, sentiment }
     };
     Ok(stored.into_iter().map(listed).collect())
 }

@@ -15,7 +15,7 @@ use crate::analyse::reader::{Asked, Read, Reader};
 use crate::config::ReaderFrom;
 use crate::domain::WorkspaceId;
 use crate::domain::entry::Side;
-use crate::domain::reading::{Carrier, Engine, EntryReading, EntrySentiment, Placed};
+use crate::domain::reading::{Carrier, EntryReading, EntrySentiment, Placed, ReadingEngine};
 use crate::domain::span::SpanKind;
 use crate::store::entry::Stored;
 use crate::store::job::{self, Held, When};
@@ -168,7 +168,7 @@ pub(super) async fn step(service: &Service, workspace: WorkspaceId, held: Option
 }
 
 /// What is read from each entry; none where the reader failed on its words, which is told of.
-async fn read_all(workers: &Workers, entries: &[Stored], speakers: &Speakers, engine: &Engine) -> Result<Vec<Option<EntryReading>>> {
+async fn read_all(workers: &Workers, entries: &[Stored], speakers: &Speakers, engine: &ReadingEngine) -> Result<Vec<Option<EntryReading>>> {
     let parts: Vec<Vec<Part<'_>>> = entries.iter().map(|stored| parts(stored, speakers)).collect();
     let questions: Vec<Vec<Asked>> = parts.iter().map(|parts| parts.iter().flat_map(Part::questions).collect()).collect();
     let counts: Vec<usize> = questions.iter().map(Vec::len).collect();
@@ -240,7 +240,7 @@ fn parts<'a>(stored: &'a Stored, speakers: &'a Speakers) -> Vec<Part<'a>> {
 }
 
 /// From the sentences of an entry's parts to what they say together.
-fn reading_of(parts: &[Part<'_>], read: &[Read], engine: &Engine) -> EntryReading {
+fn reading_of(parts: &[Part<'_>], read: &[Read], engine: &ReadingEngine) -> EntryReading {
     let speech = parts.iter().any(|part| part.segment.is_some());
     let side = if speech { Some(Side::Customer) } else { parts.first().and_then(|part| part.side) };
     let (mut highlights, mut competitor_mentions, mut counted) = (Vec::new(), Vec::new(), Vec::new());

@@ -14,7 +14,7 @@ use super::extract::{Caller, Params, Segments, limit, range, words};
 use super::problem::Problem;
 use crate::domain::WorkspaceId;
 use crate::domain::entry::EntryType;
-use crate::domain::reading::Listed;
+use crate::domain::reading::ListedEntry;
 use crate::index::query;
 use crate::index::search::{Order, Request};
 use crate::pipeline::profile;
@@ -45,7 +45,7 @@ pub struct Wanted {
 #[derive(Serialize, ToSchema)]
 pub struct Timeline {
     /// Newest first.
-    items: Vec<Listed>,
+    items: Vec<ListedEntry>,
     /// Entries that match.
     total: i64,
     /// By type under the other filters, whatever types were asked for.
@@ -60,7 +60,7 @@ pub struct Timeline {
 pub struct Group {
     r#type: EntryType,
     count: i64,
-    items: Vec<Listed>,
+    items: Vec<ListedEntry>,
     /// For `type=` of this group alone.
     next_cursor: Option<String>,
 }
@@ -143,7 +143,7 @@ async fn page(
     after: Option<entry::After>,
     limit: i64,
     question: &str,
-) -> Result<(Vec<Listed>, Option<String>), Problem> {
+) -> Result<(Vec<ListedEntry>, Option<String>), Problem> {
     let mut stored = entry::timeline(workspace, tx, id, filter, after, limit + 1).await?;
     let more = stored.len() as i64 > limit;
     stored.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -151,9 +151,9 @@ async fn page(
     Ok((listed(workspace, tx, stored).await?, next))
 }
 
-async fn listed(workspace: WorkspaceId, tx: &mut crate::store::Tx, stored: Vec<entry::Stored>) -> Result<Vec<Listed>, Problem> {
+async fn listed(workspace: WorkspaceId, tx: &mut crate::store::Tx, stored: Vec<entry::Stored>) -> Result<Vec<ListedEntry>, Problem> {
     let listed = profile::listed(workspace, tx, stored).await?;
-    Ok(listed.into_iter().map(|item| Listed { entry: shown(item.entry), ..item }).collect())
+    Ok(listed.into_iter().map(|item| ListedEntry { entry: shown(item.entry), ..item }).collect())
 }
 
 /// The timeline of what matches some words: found by the index, counted by it, loaded from the store.

@@ -29,8 +29,10 @@ pub struct Due {
 const LAST: Time = time(23, 59, 59, 0);
 
 /// Words that open a promise: dates before them belong to what was.
-const PROMISES: [&str; 15] =
-    ["will", "shall", "should", "going", "gonna", "i'll", "we'll", "you'll", "he'll", "she'll", "they'll", "i'm", "we're", "can", "let"];
+const PROMISES: [&str; 17] = [
+    "will", "shall", "should", "going", "gonna", "i'll", "we'll", "you'll", "he'll", "she'll", "they'll", "it'll", "that'll", "i'm", "we're", "can",
+    "let",
+];
 
 /// The date that a sentence names, if it names one.
 pub fn find(text: &str, written: Timestamp, zone: &TimeZone) -> Option<Due> {
@@ -48,7 +50,15 @@ pub fn find(text: &str, written: Timestamp, zone: &TimeZone) -> Option<Due> {
         }
     }
     let promised = words.iter().position(|word| PROMISES.contains(&word.low.as_str())).unwrap_or(0);
-    let best = found.iter().max_by_key(|phrase| (phrase.strength != Strength::Bare, phrase.first >= promised, std::cmp::Reverse(phrase.first)))?;
+    let best = found.iter().max_by_key(|phrase| {
+        (
+            phrase.strength != Strength::Bare || phrase.first >= promised,
+            phrase.strength == Strength::Deadline,
+            phrase.first >= promised,
+            phrase.strength,
+            std::cmp::Reverse(phrase.first),
+        )
+    })?;
     let at = match best.clock {
         Clock::Instant(span) => written.checked_add(span).ok()?,
         Clock::At(time) => instant(best.date.to_datetime(time), zone)?,
@@ -62,9 +72,28 @@ fn instant(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     Some(local.to_zoned(zone.clone()).ok()?.timestamp())
 }
 
+/// Zones of the United States, or the places that theirs begin with.
+const AMERICAN: [&str; 15] = [
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Phoenix",
+    "America/Los_Angeles",
+    "America/Anchorage",
+    "America/Juneau",
+    "America/Boise",
+    "America/Detroit",
+    "America/Indiana/",
+    "America/Kentucky/",
+    "America/Menominee",
+    "America/North_Dakota/",
+    "America/Adak",
+    "Pacific/Honolulu",
+];
+
 /// Whether 3/4 is the fourth of March there.
 fn uses_american_dates(zone: &TimeZone) -> bool {
-    zone.iana_name().is_some_and(|name| name.starts_with("America/") || name.starts_with("US/") || name.starts_with("Pacific/Honolulu"))
+    zone.iana_name().is_some_and(|name| name.starts_with("US/") || AMERICAN.iter().any(|place| name.starts_with(place)))
 }
 
 #[cfg(test)]

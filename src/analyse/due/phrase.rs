@@ -3,7 +3,7 @@
 use jiff::civil::{Date, DateTime, Time, Weekday, date, time};
 use jiff::{SignedDuration, ToSpan};
 
-use super::vocabulary::{DETERMINERS, GOES_ON, MONTHS, NUMBERS, ORDINALS, PAST, PREPOSITIONS, TELLERS, WEEKDAYS, ZONES};
+use super::vocabulary::{DETERMINERS, GOES_ON, MONTHS, NUMBERS, ORDINALS, PAST, PREPOSITIONS, TELLERS, WEEKDAYS, WENT, ZONES};
 use super::words::Word;
 
 /// A phrase of words `first..next` and what it means.
@@ -24,11 +24,12 @@ pub(super) enum Clock {
     Instant(SignedDuration),
 }
 
-/// "Friday" alone may be a name; "by Friday" and "next week" are dates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// "Friday" alone may be a name; "on Friday" and "next week" are dates, "by Friday" is one to be met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Strength {
     Bare,
     Named,
+    Deadline,
 }
 
 /// The phrase that begins at a word, if one does.
@@ -50,25 +51,36 @@ pub(super) fn at(words: &[Word], first: usize, now: DateTime, american: bool) ->
     }
     let from = reader.preposition(first);
     let leads = from > first;
+    let deadline = leads && !matches!(reader.word(first), "on" | "at" | "in" | "for" | "over" | "during");
+    let named = if deadline { Strength::Deadline } else { Strength::Named };
+    if !deadline && reader.is_told(first) {
+        return None;
+    }
 
     if let Some((clock, next)) = reader.clock(from, leads) {
         if let Some(day) = reader.day(reader.skip(next, &[",", "on", "of", "by"]), true) {
-            return phrase(day.date, clock, reader.after_part(day.next), Strength::Named);
+            return phrase(day.date, clock, reader.after_part(day.next), named);
+        }
+        // "The 3pm job" bears its hour as a name.
+        if !leads && DETERMINERS.contains(&before(1)) && !reader.may_go_on(next) {
+            return None;
         }
         let passed = matches!(clock, Clock::At(time) if time <= now.time());
         let date = if passed { reader.today.tomorrow().ok()? } else { reader.today };
-        return phrase(date, clock, next, Strength::Named);
+        return phrase(date, clock, next, named);
     }
     let day = reader.weekend(first).or_else(|| reader.span(first)).or_else(|| reader.day(from, leads))?;
-    if !day.is_clear && !leads && (DETERMINERS.contains(&before(1)) || !reader.may_go_on(reader.after_part(day.next))) {
+    let (named_after, goes_on) = (DETERMINERS.contains(&before(1)), reader.may_go_on(reader.after_part(day.next)));
+    // "The 29 February timestamps", "Friday's minutes".
+    if !leads && (if day.is_clear { named_after && !goes_on } else { named_after || !goes_on }) {
         return None;
     }
     let next = reader.after_part(day.next);
-    let strength = if leads || day.is_clear { Strength::Named } else { Strength::Bare };
+    let strength = if leads || day.is_clear { named } else { Strength::Bare };
     // The time of day may follow: "Friday at 3pm", "tomorrow COB".
     let time_from = reader.skip(next, &[",", "at", "by", "before", "@"]);
     if let Some((clock, next)) = reader.clock(time_from, time_from > next) {
-        return phrase(day.date, clock, next, Strength::Named);
+        return phrase(day.date, clock, next, named);
     }
     phrase(day.date, Clock::EndOfDay, next, strength)
 }
@@ -122,6 +134,15 @@ impl Reader<'_> {
 
     fn skip(&self, at: usize, some: &[&str]) -> usize {
         (at..).find(|&i| !some.contains(&self.word(i))).unwrap_or(at)
+    }
+
+    /// Whether a date tells when something was: "the seats that went unused in October", "the numbers you gave us on the 27th".
+    fn is_told(&self, at: usize) -> bool {
+        const CLAUSE: usize = 5;
+        let from = at.saturating_sub(CLAUSE);
+        let since = (from..at).rev().take_while(|&i| !matches!(self.word(i), "," | ";" | ":" | "." | "and" | "but" | "to")).last().unwrap_or(at);
+        let was = (since..at).rev().find(|&i| self.word(i).ends_with("ed") || WENT.contains(&self.word(i)));
+        was.is_some_and(|was| (since..was).any(|i| TELLERS.contains(&self.word(i))))
     }
 
     fn may_go_on(&self, at: usize) -> bool {
@@ -339,6 +360,13 @@ impl Reader<'_> {
 
     /// "End of next week", "the end of March", "EOM", "month-end".
     fn end_of(&self, at: usize) -> Option<Day> {
+        if let Some(of) = self.are(at, &["the", "last", "day", "of"]).or_else(|| self.are(at, &["last", "day", "of"])) {
+            let (which, next) = self.which(of);
+            return match self.period(next) {
+                Some((period, next)) => clear(self.end(period, which)?, next),
+                None => self.month_end(next),
+            };
+        }
         let short = match self.word(at) {
             "eow" => Some(Period::Week),
             "eom" => Some(Period::Month),
@@ -513,10 +541,17 @@ impl Reader<'_> {
     fn ordinal(&self, at: usize, leads: bool) -> Option<Day> {
         let the = self.are(at, &["the"]);
         let (day, is_ordinal, next) = self.day_of_month(the.unwrap_or(at))?;
+        let first = self.today.first_of_month();
+        if let Some(of) = self.are(next, &["of"]).filter(|_| is_ordinal)
+            && let (which, month) = self.which(of)
+            && let Some((Period::Month, next)) = self.period(month)
+        {
+            let month = first.checked_add(which.months()).ok()?;
+            return clear(Date::new(month.year(), month.month(), day).ok()?, next);
+        }
         if !is_ordinal || (the.is_none() && !leads) || !self.may_go_on(next) {
             return None;
         }
-        let first = self.today.first_of_month();
         let months = (0..4).filter_map(|n: i64| first.checked_add(n.months()).ok());
         let date = months.filter_map(|month| Date::new(month.year(), month.month(), day).ok()).find(|date| *date > self.today)?;
         Some(Day { date, next, is_clear: leads })
@@ -543,7 +578,9 @@ impl Reader<'_> {
     /// A month or quarter by itself is a date only after "in" or the like, and only where nothing is named after it.
     fn month_or_quarter(&self, at: usize, leads: bool) -> Option<Day> {
         let day = self.month_end(at).or_else(|| self.quarter(at))?;
-        (leads && self.may_go_on(day.next)).then_some(day)
+        // "The allocation for Q3" is no date.
+        let about = at > 0 && self.word(at - 1) == "for";
+        (leads && !about && self.may_go_on(day.next)).then_some(day)
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) const NUMBERS: [&str; 21] = [
 pub(super) const PREPOSITIONS: [&str; 11] = ["by", "before", "on", "at", "until", "till", "in", "within", "for", "over", "during"];
 
 /// Before these words and a date lies what has been, or something that only bears the date in its name.
-pub(super) const PAST: [&str; 30] = [
+pub(super) const PAST: [&str; 36] = [
     "last",
     "past",
     "previous",
@@ -85,6 +85,18 @@ pub(super) const PAST: [&str; 30] = [
     "started",
     "was",
     "were",
+    "about",
+    "taken",
+    "paid",
+    "charged",
+    "made",
+    "held",
+];
+
+/// What was, in verbs that do not end in -ed.
+pub(super) const WENT: [&str; 24] = [
+    "went", "came", "gave", "made", "paid", "sent", "took", "had", "did", "got", "met", "said", "told", "wrote", "held", "ran", "was", "were", "saw",
+    "bought", "brought", "left", "lost", "spent",
 ];
 
 /// Who did what is told: what is promised has other words before it.

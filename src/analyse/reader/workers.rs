@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
 use super::{Asked, Read, Reader, ReaderError};
-use crate::domain::reading::{Engine, EngineKind};
+use crate::domain::reading::{EngineKind, ReadingEngine};
 
 /// Orders that may wait.
 const QUEUE: usize = 64;
@@ -45,8 +45,8 @@ impl Workers {
     }
 
     /// How readings name it.
-    pub fn engine(&self) -> Engine {
-        Engine { kind: EngineKind::Local, model: "rapport-reader".to_owned(), version: self.version().to_string() }
+    pub fn engine(&self) -> ReadingEngine {
+        ReadingEngine { kind: EngineKind::Local, model: "rapport-reader".to_owned(), version: self.version().to_string() }
     }
 
     /// Reads any number of sentences, in their order, `share` by each thread at a time.
