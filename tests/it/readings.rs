@@ -15,10 +15,10 @@ async fn spawn(reader: ReaderFrom) -> App {
     App::spawn_with(folder, config).await
 }
 
-/// Waits until everything is read.
+/// Waits until everything is read: on a machine that is busy with other tests, for as long as they leave it.
 async fn read(app: &App) {
     app.settle().await;
-    for _ in 0..600 {
+    for _ in 0..3_000 {
         if app.get("/v1/jobs").await["unread"] == 0 && app.get("/readyz").await["reader"] == "ready" {
             return;
         }
