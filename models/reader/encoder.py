@@ -77,6 +77,9 @@ class Reader(nn.Module):
         self.segments = nn.Embedding(2, WIDTH)
         self.norm = nn.LayerNorm(WIDTH, eps=EPSILON)
         self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
+        self.vector = nn.Linear(WIDTH, WIDTH)
+        nn.init.eye_(self.vector.weight)
+        nn.init.zeros_(self.vector.bias)
         self.sentiment = Head(len(SENTIMENTS))
         self.question = Head(1)
         self.commitment = Head(1)
@@ -97,7 +100,7 @@ class Reader(nn.Module):
         x = self.encode(ids, segments, mask, drop)
         words = mask & (segments == 1)
         weight = words.float() / words.sum(-1, keepdim=True)
-        read = {"vector": F.normalize((weight.unsqueeze(1) @ x.float()).squeeze(1), dim=-1)}
+        read = {"vector": F.normalize(self.vector((weight.unsqueeze(1) @ x.float()).squeeze(1)).float(), dim=-1)}
         read["sentiment"] = self.sentiment(x, words, drop)[0]
         read["question"] = self.question(x, words, drop)[0]
         read["commitment"] = self.commitment(x, words, drop)[0]

@@ -109,7 +109,7 @@ def main():
         line |= {"lexicon": lexicon.polarity_scores(row["text"])["compound"], "rule": rule(row), "frozen": answer}
         print(json.dumps(line, ensure_ascii=False))
     for row in rows.lines(options.public / "labels" / "messages.jsonl"):
-        if row["source"].startswith(rows.MEASURE_ONLY) or rows.share(rows.group(row["id"])) < 128:
+        if rows.is_measured(row):
             line = {"set": "mails", "text": row["raw"], "side": row["side"], "format": "email", "sentiment": row["sentiment"]}
             line |= {act: any(highlight["kind"] == act for highlight in row["highlights"]) for act in rows.ACTS}
             print(json.dumps(line | {"lexicon": lexicon.polarity_scores(row["new_words"])["compound"]}, ensure_ascii=False))

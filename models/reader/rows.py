@@ -20,7 +20,7 @@ MEASURE_ONLY = ("aeslc", "airline", "ectsum", "compsent")
 
 OWN = pathlib.Path(__file__).parent / "data"
 # Whole batches that are only measured.
-KEPT_OUT = ("f.tsv", "stance-c.tsv", "trap-b.tsv")
+KEPT_OUT = ("f.tsv", "m.tsv", "stance-c.tsv", "trap-b.tsv")
 
 
 def lines(path):
@@ -98,13 +98,43 @@ def labels(folder):
             if name and (found := re.search(rf"\b{re.escape(name)}\b", row["text"], re.I)):
                 made = {"text": row["text"], "before": row["context_before"], "side": row["side"], "mention": (*found.span(), STANCES.index("none"))}
                 place(row, made, learnt, measured)
+    for row in lines(folder / "labels" / "messages.jsonl"):
+        if not is_measured(row):
+            learnt += mail(row)
     return learnt, measured
 
 
-def place(row, made, learnt, measured):
+def mail(row):
+    """The sentences of a labelled mail's new words. What its highlights do not touch does nothing."""
+    sentences, before = [], None
+    for span in row["spans"]:
+        if span["kind"] != "new":
+            continue
+        new = row["raw"][span["start"] : span["end"]]
+        for found in re.finditer(r"\S(?:.(?![.!?]\s|\n\s*\n))*.?[.!?]?", new, re.S):
+            start, end, text = span["start"] + found.start(), span["start"] + found.end(), " ".join(found.group().split())
+            if len(text) < 8:
+                continue
+            # A highlight that reaches over several sentences is that of the one that holds most of it.
+            touched = [h for h in row["highlights"] if 2 * (min(end, h["end"]) - max(start, h["start"])) > h["end"] - h["start"]]
+            partly = [h for h in row["highlights"] if min(end, h["end"]) > max(start, h["start"])]
+            if touched or not partly:
+                acts = [(h["kind"], h["subtype"]) for h in touched]
+                made = labelled({"text": text, "before": before, "side": row["side"], "sentiment": "neutral", "from": "labels", "source": row["source"]}, acts)
+                # The mail's sentiment is not that of each sentence.
+                del made["sentiment"]
+                sentences.append(made)
+            before = text
+    return sentences
+
+
+def is_measured(row):
     # The meetings of `qmsum-icsi` are among those of `meeting_acts_train`, which are learnt from.
-    keep = row["source"].startswith(MEASURE_ONLY) or (share(group(row["id"])) < 128 and row["source"] != "qmsum-icsi")
-    (measured if keep else learnt).append(made | {"from": "labels", "source": row["source"]})
+    return row["source"].startswith(MEASURE_ONLY) or (share(group(row["id"])) < 128 and row["source"] != "qmsum-icsi")
+
+
+def place(row, made, learnt, measured):
+    (measured if is_measured(row) else learnt).append(made | {"from": "labels", "source": row["source"]})
 
 
 def public(folder):

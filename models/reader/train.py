@@ -27,13 +27,13 @@ SEED = 7360
 # Tokens: of what stands before (its end is kept), and of the sentence.
 BEFORE, SENTENCE = 48, 128
 BATCH = 32
-RATE, HEAD_RATE, DECAY = 6e-5, 6e-4, 0.9
+RATE, HEAD_RATE, DECAY = 1e-4, 6e-4, 0.93
 DROP = 0.1
 # How often a row is seen in an epoch, by source; 1 where none is named.
 TIMES = {"rated_nyteditorial": 0.5, "meeting_acts": 0.5, "email_intent": 0.5, "labels": 2.0}
-TIMES |= {f"{name}.tsv": 2.0 for name in ("a", "b", "c", "d", "e", "g", "h", "stance-a", "stance-b", "trap-a")}
+TIMES |= {f"{name}.tsv": 2.0 for name in ("a", "b", "c", "d", "e", "g", "h", "i", "j", "k", "stance-a", "stance-b", "stance-d", "trap-a", "trap-c")}
 # What a mistake of each kind weighs.
-WEIGHTS = {"sentiment": 1.0, "question": 1.0, "commitment": 1.0, "objection": 1.0, "positive_signal": 1.0, "objection_sub": 0.6, "signal_sub": 0.6, "stance": 1.0, "vector": 4.0}
+WEIGHTS = {"sentiment": 1.5, "question": 1.0, "commitment": 1.0, "objection": 1.0, "positive_signal": 1.0, "objection_sub": 0.6, "signal_sub": 0.6, "stance": 1.0, "vector": 3.0}
 
 
 class Words:

@@ -39,17 +39,29 @@ fn attend(query: &[f32], words: &[f32]) -> Vec<f32> {
     })
 }
 
-/// The mean of the words' vectors, of length one.
-pub(super) fn mean(words: &[f32]) -> Vec<f32> {
-    let mut mean = vec![0.0; WIDTH];
-    for word in words.chunks_exact(WIDTH) {
-        for (sum, value) in mean.iter_mut().zip(word) {
-            *sum += value;
-        }
+/// From the words' vectors to that of their sentence.
+#[derive(Debug)]
+pub(super) struct VectorHead(Dense);
+
+impl VectorHead {
+    pub fn new(weights: &mut Weights, name: &str) -> Result<VectorHead> {
+        Ok(VectorHead(Dense::new(weights, name)?))
     }
-    let length = dot(&mean, &mean).sqrt().max(f32::MIN_POSITIVE);
-    mean.iter_mut().for_each(|value| *value /= length);
-    mean
+
+    /// Their mean, turned to where sentences of like meaning are near each other; of length one.
+    pub fn of(&self, words: &[f32]) -> Vec<f32> {
+        let mut mean = vec![0.0; WIDTH];
+        let count = (words.len() / WIDTH) as f32;
+        for word in words.chunks_exact(WIDTH) {
+            for (sum, value) in mean.iter_mut().zip(word) {
+                *sum += value / count;
+            }
+        }
+        let mut vector = self.0.of(&mean);
+        let length = dot(&vector, &vector).sqrt().max(f32::MIN_POSITIVE);
+        vector.iter_mut().for_each(|value| *value /= length);
+        vector
+    }
 }
 
 #[derive(Debug)]

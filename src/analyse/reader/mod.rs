@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::entry::Side;
 use encoder::{Encoder, Tokens, WIDTH};
-use heads::{Head, StanceHead, mean};
+use heads::{Head, StanceHead, VectorHead};
 use tokens::Words;
 use weights::Weights;
 
@@ -112,6 +112,7 @@ pub struct Reader {
     calibration: Calibration,
     words: Words,
     encoder: Encoder,
+    vector: VectorHead,
     sentiment: Head,
     question: Head,
     commitment: Head,
@@ -160,6 +161,7 @@ impl Reader {
         let mut head = |name: &str, answers| Head::new(&mut weights, name, answers).map_err(broken);
         let (sentiment, question, commitment) = (head("sentiment", 1)?, head("question", 1)?, head("commitment", 1)?);
         let (objection, positive_signal) = (head("objection", 2)?, head("positive_signal", 2)?);
+        let vector = VectorHead::new(&mut weights, "vector").map_err(broken)?;
         let stance = StanceHead::new(&mut weights, "stance").map_err(broken)?;
         let encoder = Encoder::new(&mut weights).map_err(broken)?;
         Ok(Reader {
@@ -167,6 +169,7 @@ impl Reader {
             calibration: card.calibration,
             words,
             encoder,
+            vector,
             sentiment,
             question,
             commitment,
@@ -214,7 +217,7 @@ impl Reader {
         let sentiment = shares(&self.sentiment.of(words)[0], &scales.sentiment);
         let (objection, signal) = (self.objection.of(words), self.positive_signal.of(words));
         Read {
-            vector: mean(words),
+            vector: self.vector.of(words),
             sentiment: [sentiment[0], sentiment[1], sentiment[2]],
             question: yes(&self.question.of(words), &scales.question),
             commitment: yes(&self.commitment.of(words), &scales.commitment),
