@@ -202,6 +202,8 @@ pub struct Serving {
 pub async fn run(serving: Serving) -> std::io::Result<()> {
     let Serving { listener, service, workspace, metrics, pass, stop } = serving;
     let stop_work = CancellationToken::new();
+    // Also when nobody waits for the end: the index thread would hold the database open for ever.
+    let _stopped_for_certain = stop_work.clone().drop_guard();
     let indexer = service.index.follow(service.store.clone(), stop_work.clone())?;
     let mut workers: Vec<_> = (0..service.config.workers).map(|_| tokio::spawn(work::run(service.clone(), Line::Jobs, stop_work.clone()))).collect();
     workers.push(tokio::spawn(read::watch(service.clone(), stop_work.clone())));
