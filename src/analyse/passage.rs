@@ -25,6 +25,8 @@ pub struct Passage<'a> {
     /// The stretches that are the writer's own new words, in characters, with their language.
     pub new: Vec<(usize, usize, Option<Language>)>,
     pub side: Side,
+    /// Whether it may retell what customers said, as our notes do; mails and turns of ours speak for us alone.
+    pub retells: bool,
     /// The writer's role.
     pub title: Option<&'a str>,
     /// What was said before.
@@ -107,9 +109,11 @@ impl<'a> Passage<'a> {
             };
             add(HighlightKind::Question, read.question, None, self.side);
             add(HighlightKind::Commitment, read.commitment, None, self.side);
-            // Only customers object and signal; our notes retell it.
-            add(HighlightKind::Objection, read.objection, Some((Subtype::OBJECTIONS, &read.objections)), Side::Customer);
-            add(HighlightKind::PositiveSignal, read.positive_signal, Some((Subtype::SIGNALS, &read.signals)), Side::Customer);
+            // Only customers object and signal.
+            if self.side == Side::Customer || self.retells {
+                add(HighlightKind::Objection, read.objection, Some((Subtype::OBJECTIONS, &read.objections)), Side::Customer);
+                add(HighlightKind::PositiveSignal, read.positive_signal, Some((Subtype::SIGNALS, &read.signals)), Side::Customer);
+            }
         }
         highlights
     }
@@ -232,7 +236,7 @@ mod tests {
 
     fn passage(text: &str) -> Passage<'_> {
         let new = vec![(0, text.chars().count(), Some(Language::English))];
-        Passage { text, new, side: Side::Customer, title: None, before: None, written: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC }
+        Passage { text, new, side: Side::Customer, retells: false, title: None, before: None, written: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC }
     }
 
     #[test]

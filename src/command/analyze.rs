@@ -137,6 +137,7 @@ impl Text {
             text: &self.asks.text,
             new: new.map(|span| (span.start, span.end, span.language)).collect(),
             side: self.asks.side.unwrap_or(Side::Customer),
+            retells: self.asks.format != Some(Format::Email),
             title: self.asks.title.as_deref(),
             before: self.asks.context_before.as_deref(),
             written: self.written,

@@ -221,7 +221,8 @@ fn parts<'a>(stored: &'a Stored, speakers: &'a Speakers) -> Vec<Part<'a>> {
     let passage = |text: &'a str, new, turn: Option<usize>, side: Option<Side>, before| {
         let Speaker { title, zone } = speakers.speaker(entry, turn, side);
         // Notes and what has no side are ours: we wrote them down.
-        Passage { text, new, side: side.unwrap_or(Side::Us), title, before, written: entry.occurred_at, zone }
+        let retells = turn.is_none() && !entry.r#type.is_email();
+        Passage { text, new, side: side.unwrap_or(Side::Us), retells, title, before, written: entry.occurred_at, zone }
     };
     let mut parts: Vec<Part<'a>> = Vec::new();
     let mut room = MOST;

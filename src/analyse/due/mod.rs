@@ -3,6 +3,7 @@
 //! "By Friday" is the next Friday after the day of writing; the end of a week is its Friday; a day without a time of day
 //! ends with its last second. Days are those of the sender's zone.
 
+mod clock;
 mod phrase;
 mod vocabulary;
 mod words;
@@ -11,7 +12,8 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time, time};
 use jiff::tz::TimeZone;
 
-use phrase::{Clock, Strength};
+use clock::Clock;
+use phrase::Strength;
 use words::words;
 
 /// A date that a sentence names for what it promises.

@@ -1,9 +1,10 @@
 //! The phrases of dates, each a small rule: where one begins, which day it means, where it ends.
 
-use jiff::civil::{Date, DateTime, Time, Weekday, date, time};
-use jiff::{SignedDuration, ToSpan};
+use jiff::ToSpan;
+use jiff::civil::{Date, DateTime, Weekday, date};
 
-use super::vocabulary::{DETERMINERS, GOES_ON, MONTHS, NUMBERS, ORDINALS, PAST, PREPOSITIONS, TELLERS, WEEKDAYS, WENT, ZONES};
+use super::clock::Clock;
+use super::vocabulary::{DETERMINERS, GOES_ON, MONTHS, NUMBERS, ORDINALS, PAST, PREPOSITIONS, TELLERS, WEEKDAYS, WENT};
 use super::words::Word;
 
 /// A phrase of words `first..next` and what it means.
@@ -14,14 +15,6 @@ pub(super) struct Phrase {
     pub date: Date,
     pub clock: Clock,
     pub strength: Strength,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Clock {
-    EndOfDay,
-    At(Time),
-    /// So long after writing; the day follows from it.
-    Instant(SignedDuration),
 }
 
 /// "Friday" alone may be a name; "on Friday" and "next week" are dates, "by Friday" is one to be met.
@@ -95,7 +88,8 @@ fn clear(date: Date, next: usize) -> Option<Day> {
     Some(Day { date, next, is_clear: true })
 }
 
-struct Reader<'a> {
+/// The words of a sentence, read from the day on which it was written.
+pub(super) struct Reader<'a> {
     words: &'a [Word],
     today: Date,
     american: bool,
@@ -111,12 +105,12 @@ enum Period {
 }
 
 impl Reader<'_> {
-    fn word(&self, at: usize) -> &str {
+    pub fn word(&self, at: usize) -> &str {
         self.words.get(at).map_or("", |word| word.low.as_str())
     }
 
     /// Where it goes on after these words, if they stand here; hyphens between them do not matter.
-    fn are(&self, at: usize, wanted: &[&str]) -> Option<usize> {
+    pub fn are(&self, at: usize, wanted: &[&str]) -> Option<usize> {
         let mut at = at;
         for (n, word) in wanted.iter().enumerate() {
             if n > 0 && self.word(at) == "-" {
@@ -130,7 +124,7 @@ impl Reader<'_> {
         Some(at)
     }
 
-    fn skip(&self, at: usize, some: &[&str]) -> usize {
+    pub fn skip(&self, at: usize, some: &[&str]) -> usize {
         (at..).find(|&i| !some.contains(&self.word(i))).unwrap_or(at)
     }
 
@@ -164,7 +158,7 @@ impl Reader<'_> {
         self.skip(at, &["morning", "afternoon", "evening", "night"])
     }
 
-    fn number(&self, at: usize) -> Option<(i64, usize)> {
+    pub fn number(&self, at: usize) -> Option<(i64, usize)> {
         let word = self.word(at);
         if let Some(n) = NUMBERS.iter().position(|name| *name == word) {
             return Some((n as i64, at + 1));
@@ -176,29 +170,6 @@ impl Reader<'_> {
             return Some((1, at + 1));
         }
         Some((word.parse().ok().filter(|n| (0..1_000).contains(n))?, at + 1))
-    }
-
-    /// "In two hours", "within the hour", "half an hour from now".
-    fn hours(&self, at: usize) -> Option<(SignedDuration, usize)> {
-        let leads = matches!(self.word(at), "in" | "within");
-        let from = if leads { at + 1 } else { at };
-        let minutes = |n: i64| SignedDuration::from_mins(n);
-        let (span, next) = if let (true, Some(next)) = (leads, self.are(from, &["the", "hour"])) {
-            (minutes(60), next)
-        } else if let Some(next) = self.are(from, &["half", "an", "hour"]) {
-            (minutes(30), next)
-        } else {
-            let from = self.are(from, &["the", "next"]).unwrap_or(from);
-            let (n, unit) = self.number(from)?;
-            let minutes_of_unit = match self.word(unit) {
-                "hour" | "hours" | "hrs" | "hr" => 60,
-                "minutes" | "minute" | "mins" | "min" => 1,
-                _ => return None,
-            };
-            (minutes(n * minutes_of_unit), unit + 1)
-        };
-        let next = if leads { next } else { self.are(next, &["from", "now"])? };
-        Some((span, next))
     }
 
     /// "In three days", "within two working days", "a week from now", "in a fortnight's time".
@@ -233,61 +204,6 @@ impl Reader<'_> {
         let next = ["the", "this"].iter().find_map(|the| self.are(from, &[the, "weekend"])).filter(|&next| self.may_go_on(next))?;
         let friday = self.end(Period::Week, 0)?;
         if self.word(at) == "before" { clear(friday, next) } else { clear(friday.checked_add(2.days()).ok()?, next) }
-    }
-
-    /// A time of day, or the end of the day.
-    fn clock(&self, at: usize, leads: bool) -> Option<(Clock, usize)> {
-        let the = self.are(at, &["the"]).unwrap_or(at);
-        for end in [
-            &["end", "of", "day"][..],
-            &["end", "of", "the", "day"],
-            &["end", "of", "business"],
-            &["close", "of", "business"],
-            &["close", "of", "play"],
-        ] {
-            if let Some(next) = self.are(the, end) {
-                return Some((Clock::EndOfDay, next));
-            }
-        }
-        if let Some(next) = self.are(at, &["first", "thing"]) {
-            return Some((Clock::EndOfDay, self.skip(next, &["on"])));
-        }
-        match self.word(at) {
-            "cob" | "eod" | "eob" | "midnight" | "tonight" => return Some((Clock::EndOfDay, at + 1)),
-            "noon" | "midday" | "lunchtime" => return Some((Clock::At(time(12, 0, 0, 0)), at + 1)),
-            "lunch" if leads => return Some((Clock::At(time(12, 0, 0, 0)), at + 1)),
-            _ => {}
-        }
-        let (time, next) = self.time(at)?;
-        Some((Clock::At(time), self.skip(next, &ZONES)))
-    }
-
-    /// `3pm`, `3:30 p.m.`, `15:00`, `9 o'clock`.
-    fn time(&self, at: usize) -> Option<(Time, usize)> {
-        let word = self.word(at);
-        if self.word(at + 1) == "o'clock"
-            && let Some(hour) = NUMBERS.iter().position(|name| *name == word).filter(|hour| (1..=12).contains(hour))
-        {
-            return Some((office_hour(i8::try_from(hour).ok()?)?, at + 2));
-        }
-        let digits = word.trim_end_matches(|c: char| c.is_alphabetic());
-        let (hour, minute) = digits.split_once([':', '.']).unwrap_or((digits, "0"));
-        let (hour, minute): (i8, i8) = (hour.parse().ok()?, minute.parse().ok()?);
-        let half = match &word[digits.len()..] {
-            "" => self.word(at + 1).replace('.', ""),
-            glued => glued.to_owned(),
-        };
-        let next = if digits.len() < word.len() { at + 1 } else { at + 2 };
-        let (hour, next) = match half.as_str() {
-            "am" if (1..=12).contains(&hour) => (hour % 12, next),
-            "pm" if (1..=12).contains(&hour) => (hour % 12 + 12, next),
-            "o'clock" if (1..=12).contains(&hour) => return Some((office_hour(hour)?, next)),
-            _ if digits == word && word.contains(':') => (hour, at + 1),
-            _ => return None,
-        };
-        // The full stop of "p.m." is its own word.
-        let next = if self.word(next - 1) != half && self.word(next) == "." && digits == word && half.len() == 2 { next + 1 } else { next };
-        Some((Time::new(hour, minute, 0, 0).ok()?, next))
     }
 
     fn day(&self, at: usize, leads: bool) -> Option<Day> {
@@ -581,11 +497,6 @@ impl Reader<'_> {
         let about = at > 0 && self.word(at - 1) == "for";
         (leads && !about && self.may_go_on(day.next)).then_some(day)
     }
-}
-
-/// "Three o'clock" is in the afternoon.
-fn office_hour(hour: i8) -> Option<Time> {
-    Time::new(if hour < 7 { hour + 12 } else { hour }, 0, 0, 0).ok()
 }
 
 fn monday(date: Date) -> Option<Date> {
