@@ -4,9 +4,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::competitors::Book;
-use super::due;
 use super::reader::{Asked, Read};
-use super::sentences;
+use super::{due, rules, sentences};
 use crate::domain::entry::Side;
 use crate::domain::reading::{CompetitorMention, Highlight, HighlightKind, Sentiment, SentimentLabel, Stance, Subtype};
 use crate::domain::span::Language;
@@ -87,6 +86,7 @@ impl<'a> Passage<'a> {
         let mut highlights = Vec::new();
         for (piece, read) in pieces.iter().zip(read) {
             let mut add = |kind, probability: f32, subtype: Option<(&[Subtype], &[f32])>, side| {
+                let probability = rules::refined(kind, piece.text, probability);
                 if probability < 0.5 {
                     return;
                 }

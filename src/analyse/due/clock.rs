@@ -18,7 +18,9 @@ pub(super) enum Clock {
 impl Reader<'_> {
     /// "In two hours", "within the hour", "half an hour from now".
     pub fn hours(&self, at: usize) -> Option<(SignedDuration, usize)> {
+        // "Give me an hour and I'll have it."
         let leads = matches!(self.word(at), "in" | "within");
+        let granted = self.is_granted(at);
         let from = if leads { at + 1 } else { at };
         let minutes = |n: i64| SignedDuration::from_mins(n);
         let (span, next) = if let (true, Some(next)) = (leads, self.are(from, &["the", "hour"])) {
@@ -35,7 +37,7 @@ impl Reader<'_> {
             };
             (minutes(n * minutes_of_unit), unit + 1)
         };
-        let next = if leads { next } else { self.are(next, &["from", "now"])? };
+        let next = if leads || granted { next } else { self.are(next, &["from", "now"])? };
         Some((span, next))
     }
 
@@ -66,13 +68,20 @@ impl Reader<'_> {
         Some((Clock::At(time), self.skip(next, &ZONES)))
     }
 
-    /// `3pm`, `3:30 p.m.`, `15:00`, `9 o'clock`.
+    /// `3pm`, `3:30 p.m.`, `15:00`, `9 o'clock`, `half past two`.
     fn time(&self, at: usize) -> Option<(Time, usize)> {
         let word = self.word(at);
         if self.word(at + 1) == "o'clock"
             && let Some(hour) = NUMBERS.iter().position(|name| *name == word).filter(|hour| (1..=12).contains(hour))
         {
             return Some((office_hour(i8::try_from(hour).ok()?)?, at + 2));
+        }
+        let from = self.are(at, &["a"]).unwrap_or(at);
+        for (start, minutes) in [(&["half", "past"], 30), (&["quarter", "past"], 15), (&["quarter", "to"], -15)] {
+            if let Some((hour, next)) = self.are(from, start).and_then(|next| self.number(next)).filter(|(hour, _)| (1..=12).contains(hour)) {
+                let hour = office_hour(i8::try_from(hour).ok()?)?;
+                return Some((hour.checked_add(SignedDuration::from_mins(minutes)).ok()?, next));
+            }
         }
         let digits = word.trim_end_matches(|c: char| c.is_alphabetic());
         let (hour, minute) = digits.split_once([':', '.']).unwrap_or((digits, "0"));

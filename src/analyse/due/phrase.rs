@@ -30,12 +30,15 @@ pub(super) fn at(words: &[Word], first: usize, now: DateTime, american: bool) ->
     let reader = Reader { words, today: now.date(), american };
     let before = |back: usize| first.checked_sub(back).map_or("", |i| reader.word(i));
     let back = if matches!(before(1), "on" | "at" | "in") { 2 } else { 1 };
-    if PAST.contains(&before(back)) {
+    // "The complaint of 14 March" is about that day.
+    if PAST.contains(&before(back)) || before(1) == "of" || words[first].is_quoted {
         return None;
     }
     let phrase = |date, clock, next, strength| {
-        let was = matches!(reader.word(next), "last" | "yesterday" | "ago");
-        (!was).then_some(Phrase { first, next, date, clock, strength })
+        let was = matches!(reader.word(next), "last" | "yesterday" | "ago" | "every" | "each");
+        // "The end-of-month closing".
+        let is_attribute = words[first..next].iter().any(|word| word.low == "-") && !reader.may_go_on(next);
+        (!was && !is_attribute).then_some(Phrase { first, next, date, clock, strength })
     };
     if let Some((span, next)) = reader.hours(first) {
         return phrase(reader.today, Clock::Instant(span), next, Strength::Named);
@@ -44,7 +47,7 @@ pub(super) fn at(words: &[Word], first: usize, now: DateTime, american: bool) ->
     let leads = from > first;
     let deadline = leads && !matches!(reader.word(first), "on" | "at" | "in" | "for" | "over" | "during");
     let named = if deadline { Strength::Deadline } else { Strength::Named };
-    if !deadline && reader.is_told(first) {
+    if reader.is_told(first, deadline) {
         return None;
     }
 
@@ -61,16 +64,17 @@ pub(super) fn at(words: &[Word], first: usize, now: DateTime, american: bool) ->
         return phrase(date, clock, next, named);
     }
     let day = reader.weekend(first).or_else(|| reader.span(first)).or_else(|| reader.day(from, leads))?;
-    let (named_after, goes_on) = (DETERMINERS.contains(&before(1)), reader.may_go_on(reader.after_part(day.next)));
+    let next = reader.after_part(day.next);
+    // The time of day may follow: "Friday at 3pm", "tomorrow COB".
+    let time_from = reader.skip(next, &[",", "at", "by", "before", "@"]);
+    let clock = reader.clock(time_from, time_from > next);
+    let (named_after, goes_on) = (DETERMINERS.contains(&before(1)), clock.is_some() || reader.may_go_on(next));
     // "The 29 February timestamps", "Friday's minutes".
     if !leads && (if day.is_clear { named_after && !goes_on } else { named_after || !goes_on }) {
         return None;
     }
-    let next = reader.after_part(day.next);
     let strength = if leads || day.is_clear { named } else { Strength::Bare };
-    // The time of day may follow: "Friday at 3pm", "tomorrow COB".
-    let time_from = reader.skip(next, &[",", "at", "by", "before", "@"]);
-    if let Some((clock, next)) = reader.clock(time_from, time_from > next) {
+    if let Some((clock, next)) = clock {
         return phrase(day.date, clock, next, named);
     }
     phrase(day.date, Clock::EndOfDay, next, strength)
@@ -129,13 +133,32 @@ impl Reader<'_> {
     }
 
     /// Whether a date tells when something was: "the design that you approved on 12 March", but not "it will be approved on 12
-    /// March"; "the seats that went unused in October", "the numbers you gave us on the 27th".
-    fn is_told(&self, at: usize) -> bool {
+    /// March"; "the seats that went unused in October", "the numbers you gave us on the 27th". Before a deadline only what was done
+    /// is told: "the tickets that were opened before 1 May".
+    fn is_told(&self, at: usize, deadline: bool) -> bool {
         const CLAUSE: usize = 5;
+        if deadline && !matches!(self.word(at), "before" | "until" | "till") {
+            return false;
+        }
         let from = at.saturating_sub(CLAUSE);
-        let since = (from..at).rev().take_while(|&i| !matches!(self.word(i), "," | ";" | ":" | "." | "and" | "but" | "to")).last().unwrap_or(at);
-        let was = (since..at).rev().find(|&i| self.word(i).ends_with("ed") || WENT.contains(&self.word(i)));
-        was.is_some_and(|was| (since..was).any(|i| TELLERS.contains(&self.word(i))))
+        let lists = |i: usize| self.word(i) == "and" && i > 0 && self.day_of_month(i - 1).is_some();
+        let ends = |i: usize| matches!(self.word(i), "," | ";" | ":" | "." | "and" | "but" | "to") && !lists(i);
+        let since = (from..at).rev().take_while(|&i| !ends(i)).last().unwrap_or(at);
+        if deadline {
+            return (since..at).any(|i| matches!(self.word(i), "was" | "were"));
+        }
+        let went = |i: usize| WENT.contains(&self.word(i));
+        let was = (since..at).rev().find(|&i| self.word(i).ends_with("ed") || went(i));
+        // "We'll have it paid on Friday."
+        if (since..at).any(|i| matches!(self.word(i), "have" | "get")) {
+            return false;
+        }
+        was.is_some_and(|was| (since..was).any(|i| TELLERS.contains(&self.word(i)) || went(was) && DETERMINERS.contains(&self.word(i))))
+    }
+
+    /// "Give me two days and you'll have it."
+    pub fn is_granted(&self, at: usize) -> bool {
+        at >= 2 && self.word(at - 2) == "give" && matches!(self.word(at - 1), "me" | "us")
     }
 
     fn may_go_on(&self, at: usize) -> bool {
@@ -172,7 +195,7 @@ impl Reader<'_> {
         Some((word.parse().ok().filter(|n| (0..1_000).contains(n))?, at + 1))
     }
 
-    /// "In three days", "within two working days", "a week from now", "in a fortnight's time".
+    /// "In three days", "within two working days", "a week from now", "a week on Friday", "in a fortnight's time".
     fn span(&self, at: usize) -> Option<Day> {
         let leads = matches!(self.word(at), "in" | "within");
         let from = if leads { at + 1 } else { at };
@@ -191,7 +214,13 @@ impl Reader<'_> {
         if let Some(after) = self.are(next, &["'", "time"]).or_else(|| self.are(next, &["time"])) {
             next = after;
         }
-        if !leads {
+        if !leads
+            && months == 0
+            && let Some(day) = self.are(next, &["from"]).or_else(|| self.are(next, &["on"])).and_then(|next| self.weekday(next))
+        {
+            return clear(day.date.checked_add(days.days()).ok()?, day.next);
+        }
+        if !leads && !self.is_granted(at) {
             next = self.are(next, &["from", "now"]).or_else(|| self.are(next, &["from", "today"]))?;
         }
         let date = if working { working_days(self.today, days) } else { self.today.checked_add(days.days().months(months)).ok() };
@@ -218,7 +247,7 @@ impl Reader<'_> {
     }
 
     fn relative(&self, at: usize) -> Option<Day> {
-        let tomorrow = ["tomorrow", "tomorow", "tommorrow", "tmrw", "tmr"];
+        let tomorrow = ["tomorrow", "tomorow", "tommorrow", "tmrw", "tmr", "tommorow", "tomorrrow", "tomorro"];
         for start in [&["the", "day", "after"][..], &["day", "after"]] {
             if let Some(next) = self.are(at, start).filter(|&i| tomorrow.contains(&self.word(i))) {
                 return clear(self.today.checked_add(2.days()).ok()?, next + 1);
@@ -304,7 +333,7 @@ impl Reader<'_> {
         if let Some((period, next)) = self.period(next) {
             return clear(self.end(period, which)?, next);
         }
-        self.month_end(next).or_else(|| self.quarter(next))
+        self.month_end(next).or_else(|| self.quarter(next)).or_else(|| self.relative(next))
     }
 
     /// "Early next week" is its Monday, "the middle of next week" its Wednesday.
