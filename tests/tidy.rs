@@ -40,7 +40,6 @@ const HOMES: &[(&str, &str)] = &[
     ("crossbeam_channel", "src/analyse/"),
     ("lingua", "src/analyse/"),
     ("pulp", "src/analyse/"),
-    ("rayon", "src/analyse/"),
     ("rustix", "src/analyse/"),
     ("tokenizers", "src/analyse/"),
     ("getrandom", "src/pipeline/"),

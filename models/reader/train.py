@@ -30,7 +30,7 @@ BATCH = 32
 RATE, HEAD_RATE, DECAY = 1e-4, 6e-4, 0.93
 DROP = 0.1
 # How often a row is seen in an epoch, by source; 1 where none is named.
-TIMES = {"rated_nyteditorial": 0.5, "meeting_acts": 0.5, "email_intent": 0.5, "labels": 2.0}
+TIMES = {"sst5": 1.5, "customer_reviews": 1.5, "rated_nyteditorial": 0.5, "meeting_acts": 0.5, "email_intent": 0.5, "labels": 3.0, "unlabelled": 0.75}
 TIMES |= {f"{name}.tsv": 2.0 for name in ("a", "b", "c", "d", "e", "g", "h", "i", "j", "k", "stance-a", "stance-b", "stance-d", "trap-a", "trap-c")}
 # What a mistake of each kind weighs.
 WEIGHTS = {"sentiment": 1.5, "question": 1.0, "commitment": 1.0, "objection": 1.0, "positive_signal": 1.0, "objection_sub": 0.6, "signal_sub": 0.6, "stance": 1.0, "vector": 3.0}

@@ -5,4 +5,5 @@ pub mod due;
 pub mod language;
 pub mod passage;
 pub mod reader;
+pub mod rules;
 pub mod sentences;

@@ -4,9 +4,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::competitors::Book;
-use super::due;
 use super::reader::{Asked, Read};
-use super::sentences;
+use super::{due, rules, sentences};
 use crate::domain::entry::Side;
 use crate::domain::reading::{CompetitorMention, Highlight, HighlightKind, Sentiment, SentimentLabel, Stance, Subtype};
 use crate::domain::span::Language;
@@ -25,6 +24,8 @@ pub struct Passage<'a> {
     /// The stretches that are the writer's own new words, in characters, with their language.
     pub new: Vec<(usize, usize, Option<Language>)>,
     pub side: Side,
+    /// Whether it may retell what customers said, as our notes do; mails and turns of ours speak for us alone.
+    pub retells: bool,
     /// The writer's role.
     pub title: Option<&'a str>,
     /// What was said before.
@@ -85,6 +86,7 @@ impl<'a> Passage<'a> {
         let mut highlights = Vec::new();
         for (piece, read) in pieces.iter().zip(read) {
             let mut add = |kind, probability: f32, subtype: Option<(&[Subtype], &[f32])>, side| {
+                let probability = rules::refined(kind, piece.text, probability);
                 if probability < 0.5 {
                     return;
                 }
@@ -107,9 +109,11 @@ impl<'a> Passage<'a> {
             };
             add(HighlightKind::Question, read.question, None, self.side);
             add(HighlightKind::Commitment, read.commitment, None, self.side);
-            // Only customers object and signal; our notes retell it.
-            add(HighlightKind::Objection, read.objection, Some((Subtype::OBJECTIONS, &read.objections)), Side::Customer);
-            add(HighlightKind::PositiveSignal, read.positive_signal, Some((Subtype::SIGNALS, &read.signals)), Side::Customer);
+            // Only customers object and signal.
+            if self.side == Side::Customer || self.retells {
+                add(HighlightKind::Objection, read.objection, Some((Subtype::OBJECTIONS, &read.objections)), Side::Customer);
+                add(HighlightKind::PositiveSignal, read.positive_signal, Some((Subtype::SIGNALS, &read.signals)), Side::Customer);
+            }
         }
         highlights
     }
@@ -232,7 +236,7 @@ mod tests {
 
     fn passage(text: &str) -> Passage<'_> {
         let new = vec![(0, text.chars().count(), Some(Language::English))];
-        Passage { text, new, side: Side::Customer, title: None, before: None, written: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC }
+        Passage { text, new, side: Side::Customer, retells: false, title: None, before: None, written: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use rapport::analyse::competitors::Book;
 use rapport::analyse::language;
 use rapport::analyse::passage::{self, Passage, Piece};
 use rapport::analyse::reader::workers::Workers;
-use rapport::analyse::reader::{Asked, Read, Reader};
+use rapport::analyse::reader::{Read, Reader};
 use rapport::domain::Clock;
 use rapport::domain::entry::Side;
 use rapport::domain::reading::{Competitor, Reading};
@@ -100,8 +100,8 @@ pub async fn run(options: Options) -> Outcome {
         if batch.is_empty() {
             return Ok(());
         }
-        for (text, reading) in batch.iter().zip(read(&workers, &batch).await?) {
-            serde_json::to_writer(&mut out, &Answer { id: &text.asks.id, reading })?;
+        for answered in read(&workers, &batch).await? {
+            serde_json::to_writer(&mut out, &Answer { id: &answered.text.asks.id, reading: answered.reading(&workers) })?;
             out.write_all(b"\n")?;
         }
         out.flush()?;
@@ -137,6 +137,7 @@ impl Text {
             text: &self.asks.text,
             new: new.map(|span| (span.start, span.end, span.language)).collect(),
             side: self.asks.side.unwrap_or(Side::Customer),
+            retells: self.asks.format != Some(Format::Email),
             title: self.asks.title.as_deref(),
             before: self.asks.context_before.as_deref(),
             written: self.written,
@@ -145,23 +146,37 @@ impl Text {
     }
 }
 
+/// A text with its sentences and what the model made of them.
+pub struct Answered<'a> {
+    text: &'a Text,
+    passage: Passage<'a>,
+    pieces: Vec<Piece<'a>>,
+    pub read: Vec<Read>,
+}
+
+impl Answered<'_> {
+    /// What they say together.
+    pub fn reading(&self, workers: &Workers) -> Reading {
+        let new = |span: &&Span| span.kind == SpanKind::New && span.language.is_some();
+        Reading {
+            language: self.text.spans.iter().find(new).and_then(|span| span.language),
+            engine: workers.engine(),
+            sentiment: passage::sentiment(self.pieces.iter().zip(&self.read)),
+            highlights: self.passage.highlights(&self.pieces, &self.read),
+            competitor_mentions: self.passage.mentions(&self.pieces, &self.read, &self.text.book),
+        }
+    }
+}
+
 /// Reads texts, in their order.
-pub async fn read(workers: &Workers, texts: &[Text]) -> anyhow::Result<Vec<Reading>> {
+pub async fn read<'a>(workers: &Workers, texts: &'a [Text]) -> anyhow::Result<Vec<Answered<'a>>> {
     let passages: Vec<Passage> = texts.iter().map(Text::passage).collect();
     let pieces: Vec<Vec<Piece>> = passages.iter().map(Passage::pieces).collect();
     let questions = passages.iter().zip(&pieces).zip(texts).flat_map(|((passage, pieces), text)| passage.questions(pieces, &text.book));
-    let questions: Vec<Asked> = questions.collect();
-    let answers = workers.read_all(questions, SHARE).await.map_err(|e| anyhow!(e))?;
-    let mut answers = answers.into_iter();
-    let readings = passages.iter().zip(&pieces).zip(texts).map(|((passage, pieces), text)| {
-        let read: Vec<Read> = answers.by_ref().take(pieces.len()).collect();
-        Reading {
-            language: text.spans.iter().find(|span| span.kind == SpanKind::New && span.language.is_some()).and_then(|span| span.language),
-            engine: workers.engine(),
-            sentiment: passage::sentiment(pieces.iter().zip(&read)),
-            highlights: passage.highlights(pieces, &read),
-            competitor_mentions: passage.mentions(pieces, &read, &text.book),
-        }
+    let mut answers = workers.read_all(questions.collect(), SHARE).await.map_err(|e| anyhow!(e))?.into_iter();
+    let answered = texts.iter().zip(passages).zip(pieces).map(|((text, passage), pieces)| {
+        let read = answers.by_ref().take(pieces.len()).collect();
+        Answered { text, passage, pieces, read }
     });
-    Ok(readings.collect())
+    Ok(answered.collect())
 }

@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::speakers::{Speaker, Speakers};
@@ -144,11 +145,13 @@ pub(super) async fn step(service: &Service, workspace: WorkspaceId, held: Option
     let entries = reading::unread(workspace, &mut tx, version, ENTRIES).await?;
     let speakers = Speakers::of(workspace, &mut tx, entries.iter().map(|stored| &stored.entry)).await?;
     drop(tx);
-    let mut done = Vec::with_capacity(entries.len());
-    let engine = workers.engine();
-    for (stored, read) in entries.iter().zip(read_all(workers, &entries, &speakers, &engine).await?) {
-        done.push((stored.number, stored.sequence, read));
-    }
+    // Telling sentences apart and putting them together again is work for the processor too.
+    let (threads, engine, runtime) = (workers.clone(), workers.engine(), Handle::current());
+    let done: Vec<_> = blocking(move || {
+        let read = runtime.block_on(read_all(&threads, &entries, &speakers, &engine));
+        entries.iter().zip(read).map(|(stored, read)| (stored.number, stored.sequence, read)).collect()
+    })
+    .await?;
     let now = service.clock.now();
     let count = done.len();
     let write = service.store.write(workspace, move |tx| {
@@ -171,7 +174,7 @@ pub(super) async fn step(service: &Service, workspace: WorkspaceId, held: Option
 }
 
 /// What is read from each entry; none where the reader failed on its words, which is told of.
-async fn read_all(workers: &Workers, entries: &[Stored], speakers: &Speakers, engine: &ReadingEngine) -> Result<Vec<Option<EntryReading>>> {
+async fn read_all(workers: &Workers, entries: &[Stored], speakers: &Speakers, engine: &ReadingEngine) -> Vec<Option<EntryReading>> {
     let parts: Vec<Vec<Part<'_>>> = entries.iter().map(|stored| parts(stored, speakers)).collect();
     let questions: Vec<Vec<Asked>> = parts.iter().map(|parts| parts.iter().flat_map(Part::questions).collect()).collect();
     let counts: Vec<usize> = questions.iter().map(Vec::len).collect();
@@ -194,7 +197,7 @@ async fn read_all(workers: &Workers, entries: &[Stored], speakers: &Speakers, en
             answers
         }
     };
-    Ok(parts.iter().zip(answers).map(|(parts, read)| Some(reading_of(parts, &read?, engine))).collect())
+    parts.iter().zip(answers).map(|(parts, read)| Some(reading_of(parts, &read?, engine))).collect()
 }
 
 /// A stretch of an entry by one speaker.
@@ -218,7 +221,8 @@ fn parts<'a>(stored: &'a Stored, speakers: &'a Speakers) -> Vec<Part<'a>> {
     let passage = |text: &'a str, new, turn: Option<usize>, side: Option<Side>, before| {
         let Speaker { title, zone } = speakers.speaker(entry, turn, side);
         // Notes and what has no side are ours: we wrote them down.
-        Passage { text, new, side: side.unwrap_or(Side::Us), title, before, written: entry.occurred_at, zone }
+        let retells = turn.is_none() && !entry.r#type.is_email();
+        Passage { text, new, side: side.unwrap_or(Side::Us), retells, title, before, written: entry.occurred_at, zone }
     };
     let mut parts: Vec<Part<'a>> = Vec::new();
     let mut room = MOST;

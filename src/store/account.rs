@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::among::among;
 use super::database::on;
 use super::{Result, Tx, micros, time};
 use crate::domain::WorkspaceId;
@@ -84,17 +85,8 @@ pub async fn all_numbers(tx: &mut Tx) -> Result<Vec<(i64, String, i64)>> {
 
 /// The account ids behind these numbers; numbers of "nobody's" are left out.
 pub async fn ids(workspace: WorkspaceId, tx: &mut Tx, numbers: &[i64]) -> Result<Vec<(i64, String)>> {
-    if numbers.is_empty() {
-        return Ok(Vec::new());
-    }
-    Ok(on!(tx, c => {
-        let mut query = sqlx::QueryBuilder::new("SELECT number, account_id FROM account WHERE account_id <> '' AND +workspace_id = ");
-        query.push_bind(workspace.0).push(" AND number IN (");
-        let mut list = query.separated(", ");
-        for number in numbers { list.push_bind(*number); }
-        query.push(")");
-        query.build_query_as().fetch_all(c).await?
-    }))
+    let select = "SELECT number, account_id FROM account WHERE account_id <> '' AND +workspace_id = ";
+    among(workspace, tx, select, "number", numbers, "").await
 }
 
 /// The last row of the page before: where the next one goes on.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::among::among;
 use super::database::on;
 use super::{Result, Tx};
 use crate::domain::WorkspaceId;
@@ -18,18 +19,10 @@ pub async fn put(workspace: WorkspaceId, tx: &mut Tx, number: i64, position: i64
 /// The words of these entries' attachments, with their places.
 pub async fn of(workspace: WorkspaceId, tx: &mut Tx, numbers: &[i64]) -> Result<HashMap<i64, Vec<(usize, String)>>> {
     let mut found: HashMap<i64, Vec<(usize, String)>> = HashMap::new();
-    for some in numbers.chunks(500) {
-        let rows: Vec<(i64, i64, String)> = on!(tx, c => {
-            let mut query = sqlx::QueryBuilder::new("SELECT number, position, text FROM attachment_text WHERE workspace_id = ");
-            query.push_bind(workspace.0).push(" AND number IN (");
-            let mut list = query.separated(", ");
-            for number in some { list.push_bind(*number); }
-            query.push(") ORDER BY number, position");
-            query.build_query_as().fetch_all(c).await?
-        });
-        for (number, position, text) in rows {
-            found.entry(number).or_default().push((usize::try_from(position).unwrap_or(0), text));
-        }
+    let select = "SELECT number, position, text FROM attachment_text WHERE workspace_id = ";
+    let rows: Vec<(i64, i64, String)> = among(workspace, tx, select, "number", numbers, "ORDER BY number, position").await?;
+    for (number, position, text) in rows {
+        found.entry(number).or_default().push((usize::try_from(position).unwrap_or(0), text));
     }
     Ok(found)
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
+use super::among::among;
 use super::database::on;
 use super::{Result, StoreError, Tx, account, micros, time};
 use crate::domain::address::registrable;
@@ -261,35 +262,15 @@ pub async fn number(workspace: WorkspaceId, tx: &mut Tx, id: &str) -> Result<Opt
 
 /// Which of these ids are in the timeline, with their numbers.
 pub async fn numbers_of(workspace: WorkspaceId, tx: &mut Tx, ids: &[&str]) -> Result<HashMap<String, i64>> {
-    let mut found = HashMap::new();
-    for some in ids.chunks(500) {
-        let rows: Vec<(String, i64)> = on!(tx, c => {
-            let mut query = sqlx::QueryBuilder::new("SELECT id, number FROM entry WHERE workspace_id = ");
-            query.push_bind(workspace.0).push(" AND id IN (");
-            let mut list = query.separated(", ");
-            for id in some { list.push_bind(*id); }
-            query.push(")");
-            query.build_query_as().fetch_all(c).await?
-        });
-        found.extend(rows);
-    }
-    Ok(found)
+    let rows: Vec<(String, i64)> = among(workspace, tx, "SELECT id, number FROM entry WHERE workspace_id = ", "id", ids, "").await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// The entries with these numbers, in no particular order; those that are gone are left out.
 pub async fn by_numbers(workspace: WorkspaceId, tx: &mut Tx, numbers: &[i64]) -> Result<Vec<Stored>> {
-    if numbers.is_empty() {
-        return Ok(Vec::new());
-    }
     // The plus keeps SQLite from walking the workspace instead of looking the numbers up.
-    let rows: Vec<Row> = on!(tx, c => {
-        let mut query = sqlx::QueryBuilder::new(concat!("SELECT ", columns!(), " FROM entry WHERE +workspace_id = "));
-        query.push_bind(workspace.0).push(" AND number IN (");
-        let mut list = query.separated(", ");
-        for number in numbers { list.push_bind(*number); }
-        query.push(")");
-        query.build_query_as().fetch_all(c).await?
-    });
+    let select = concat!("SELECT ", columns!(), " FROM entry WHERE +workspace_id = ");
+    let rows: Vec<Row> = among(workspace, tx, select, "number", numbers, "").await?;
     rows.into_iter().map(Stored::try_from).collect()
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::among::among;
 use super::database::on;
 use super::{Result, StoreError, Tx, entry, micros, record, time};
 use crate::domain::record::Kind;
@@ -89,19 +90,9 @@ pub async fn any(workspace: WorkspaceId, tx: &mut Tx) -> Result<bool> {
 
 /// Which of these marks are known, with when they were made.
 pub async fn known(workspace: WorkspaceId, tx: &mut Tx, marks: &[String]) -> Result<HashMap<String, Timestamp>> {
-    let mut found = HashMap::new();
-    for some in marks.chunks(500) {
-        let rows: Vec<(String, i64)> = on!(tx, c => {
-            let mut query = sqlx::QueryBuilder::new("SELECT mark, erased_at FROM erased WHERE workspace_id = ");
-            query.push_bind(workspace.0).push(" AND mark IN (");
-            let mut list = query.separated(", ");
-            for mark in some { list.push_bind(mark.as_str()); }
-            query.push(")");
-            query.build_query_as().fetch_all(c).await?
-        });
-        found.extend(rows.into_iter().map(|(mark, at)| (mark, time(at))));
-    }
-    Ok(found)
+    let marks: Vec<&str> = marks.iter().map(String::as_str).collect();
+    let rows: Vec<(String, i64)> = among(workspace, tx, "SELECT mark, erased_at FROM erased WHERE workspace_id = ", "mark", &marks, "").await?;
+    Ok(rows.into_iter().map(|(mark, at)| (mark, time(at))).collect())
 }
 
 /// Everybody who took part in anything, by filter key.

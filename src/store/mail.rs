@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use super::among::among;
 use super::database::on;
 use super::{Result, StoreError, Tx, micros, time};
 use crate::domain::WorkspaceId;
@@ -55,17 +56,9 @@ pub async fn insert(workspace: WorkspaceId, tx: &mut Tx, new: &New<'_>) -> Resul
 
 /// Entries found before under these hashes of raw bytes.
 pub async fn numbers_by_hash(workspace: WorkspaceId, tx: &mut Tx, hashes: &[String]) -> Result<HashMap<String, (i64, Vec<String>)>> {
-    if hashes.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows: Vec<(String, i64, String)> = on!(tx, c => {
-        let mut query = sqlx::QueryBuilder::new("SELECT raw_hash, number, source FROM provenance WHERE workspace_id = ");
-        query.push_bind(workspace.0).push(" AND raw_hash IN (");
-        let mut list = query.separated(", ");
-        for hash in hashes { list.push_bind(hash.as_str()); }
-        query.push(")");
-        query.build_query_as().fetch_all(c).await?
-    });
+    let hashes: Vec<&str> = hashes.iter().map(String::as_str).collect();
+    let select = "SELECT raw_hash, number, source FROM provenance WHERE workspace_id = ";
+    let rows: Vec<(String, i64, String)> = among(workspace, tx, select, "raw_hash", &hashes, "").await?;
     let mut found: HashMap<String, (i64, Vec<String>)> = HashMap::new();
     for (hash, number, source) in rows {
         found.entry(hash).or_insert_with(|| (number, Vec::new())).1.push(source);
@@ -112,18 +105,9 @@ pub async fn with_message_id(workspace: WorkspaceId, tx: &mut Tx, message_id: &s
 
 /// The account of the nearest of these mails, nearest first, that has one.
 pub async fn answered_account(workspace: WorkspaceId, tx: &mut Tx, references: &[String]) -> Result<Option<String>> {
-    if references.is_empty() {
-        return Ok(None);
-    }
-    let rows: Vec<(String, String, String)> = on!(tx, c => {
-        let mut query = sqlx::QueryBuilder::new(
-            "SELECT m.message_id, e.id, e.account_id FROM mail m CROSS JOIN entry e WHERE e.number = m.number AND e.account_id IS NOT NULL AND m.workspace_id = ");
-        query.push_bind(workspace.0).push(" AND m.message_id IN (");
-        let mut list = query.separated(", ");
-        for id in references { list.push_bind(id.as_str()); }
-        query.push(")");
-        query.build_query_as().fetch_all(c).await?
-    });
+    let message_ids: Vec<&str> = references.iter().map(String::as_str).collect();
+    let select = "SELECT m.message_id, e.id, e.account_id FROM mail m CROSS JOIN entry e WHERE e.number = m.number AND e.account_id IS NOT NULL AND m.workspace_id = ";
+    let rows: Vec<(String, String, String)> = among(workspace, tx, select, "m.message_id", &message_ids, "").await?;
     let nearest = |message_id: &str| references.iter().position(|r| r == message_id);
     Ok(rows.into_iter().min_by_key(|(message_id, id, _)| (nearest(message_id), id.clone())).map(|(_, _, account_id)| account_id))
 }
@@ -131,18 +115,11 @@ pub async fn answered_account(workspace: WorkspaceId, tx: &mut Tx, references: &
 /// Which of these Message-IDs are of mails that are here, and whether one of those was forwarded.
 pub async fn present(workspace: WorkspaceId, tx: &mut Tx, message_ids: &[String]) -> Result<HashMap<String, bool>> {
     let mut present = HashMap::new();
-    for some in message_ids.chunks(500) {
-        let rows: Vec<(String, i64)> = on!(tx, c => {
-            let mut query = sqlx::QueryBuilder::new("SELECT message_id, is_forward FROM mail WHERE workspace_id = ");
-            query.push_bind(workspace.0).push(" AND message_id IN (");
-            let mut list = query.separated(", ");
-            for id in some { list.push_bind(id.as_str()); }
-            query.push(")");
-            query.build_query_as().fetch_all(c).await?
-        });
-        for (id, forward) in rows {
-            *present.entry(id).or_default() |= forward != 0;
-        }
+    let message_ids: Vec<&str> = message_ids.iter().map(String::as_str).collect();
+    let select = "SELECT message_id, is_forward FROM mail WHERE workspace_id = ";
+    let rows: Vec<(String, i64)> = among(workspace, tx, select, "message_id", &message_ids, "").await?;
+    for (id, forward) in rows {
+        *present.entry(id).or_default() |= forward != 0;
     }
     Ok(present)
 }
@@ -207,18 +184,10 @@ pub async fn references(workspace: WorkspaceId, tx: &mut Tx, number: i64) -> Res
 
 async fn references_of(workspace: WorkspaceId, tx: &mut Tx, numbers: &[i64]) -> Result<HashMap<i64, Vec<String>>> {
     let mut references: HashMap<i64, Vec<String>> = HashMap::new();
-    for some in numbers.chunks(500) {
-        let rows: Vec<(i64, String)> = on!(tx, c => {
-            let mut query = sqlx::QueryBuilder::new("SELECT number, message_id FROM mail_reference WHERE workspace_id = ");
-            query.push_bind(workspace.0).push(" AND number IN (");
-            let mut list = query.separated(", ");
-            for number in some { list.push_bind(*number); }
-            query.push(") ORDER BY number, position");
-            query.build_query_as().fetch_all(c).await?
-        });
-        for (number, message_id) in rows {
-            references.entry(number).or_default().push(message_id);
-        }
+    let select = "SELECT number, message_id FROM mail_reference WHERE workspace_id = ";
+    let rows: Vec<(i64, String)> = among(workspace, tx, select, "number", numbers, "ORDER BY number, position").await?;
+    for (number, message_id) in rows {
+        references.entry(number).or_default().push(message_id);
     }
     Ok(references)
 }

@@ -3,6 +3,7 @@
 //! Every function takes the workspace first and a transaction second, so that the caller decides what belongs
 //! together. Reads run on a snapshot; writes queue for one writer that commits many callers' work at once.
 
+mod among;
 mod database;
 mod writer;
 

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::among::among;
 use super::database::on;
 use super::{Result, StoreError, Tx, workspace};
 use crate::domain::address::{is_free_mail, with_parents};
@@ -19,15 +20,10 @@ pub async fn known(workspace: WorkspaceId, tx: &mut Tx, addresses: &[&Address]) 
     if wanted.is_empty() {
         return Ok(known);
     }
-    let people: Vec<(String, String, Option<String>)> = on!(tx, c => {
-        let mut query = sqlx::QueryBuilder::new("SELECT address, kind, account_id FROM person_address WHERE workspace_id = ");
-        query.push_bind(workspace.0).push(" AND address IN (");
-        let mut list = query.separated(", ");
-        for address in &wanted { list.push_bind(*address); }
-        // Two contacts with one address: the first by name of account, whatever order they came in.
-        query.push(") ORDER BY account_id DESC");
-        query.build_query_as().fetch_all(c).await?
-    });
+    let wanted: Vec<&str> = wanted.into_iter().collect();
+    // Two contacts with one address: the first by name of account, whatever order they came in.
+    let select = "SELECT address, kind, account_id FROM person_address WHERE workspace_id = ";
+    let people: Vec<(String, String, Option<String>)> = among(workspace, tx, select, "address", &wanted, "ORDER BY account_id DESC").await?;
     for (address, kind, account_id) in people {
         match account_id {
             Some(account_id) if kind == Kind::Contact.as_str() => drop(known.contacts.insert(address, account_id)),
@@ -35,19 +31,8 @@ pub async fn known(workspace: WorkspaceId, tx: &mut Tx, addresses: &[&Address]) 
         }
     }
     let domains: Vec<&str> = domains.into_iter().collect();
-    let mut accounts: Vec<(String, String)> = Vec::new();
-    // Databases limit the values of one statement.
-    for some in domains.chunks(500) {
-        let rows: Vec<(String, String)> = on!(tx, c => {
-            let mut query = sqlx::QueryBuilder::new("SELECT domain, account_id FROM account_domain WHERE workspace_id = ");
-            query.push_bind(workspace.0).push(" AND domain IN (");
-            let mut list = query.separated(", ");
-            for domain in some { list.push_bind(*domain); }
-            query.push(")");
-            query.build_query_as().fetch_all(c).await?
-        });
-        accounts.extend(rows);
-    }
+    let select = "SELECT domain, account_id FROM account_domain WHERE workspace_id = ";
+    let mut accounts: Vec<(String, String)> = among(workspace, tx, select, "domain", &domains, "").await?;
     // Of several accounts with one domain the first by id has it, but an account that was only made of its domain comes last.
     accounts.sort_by(|(domain, a), (other, b)| (a != domain, b).cmp(&(b != other, a)));
     known.domains = accounts.into_iter().collect::<HashMap<_, _>>();
@@ -91,22 +76,16 @@ pub async fn person_with(workspace: WorkspaceId, tx: &mut Tx, address: &Address)
 
 /// The contacts and team members with these names, given as filter keys.
 pub async fn named(workspace: WorkspaceId, tx: &mut Tx, keys: &[String]) -> Result<Vec<Named>> {
-    let mut found = Vec::new();
-    for some in keys.chunks(500) {
-        let rows: Vec<(String, String, String, Option<String>)> = on!(tx, c => {
-            let mut query = sqlx::QueryBuilder::new("SELECT address, kind, id, account_id FROM person_address WHERE workspace_id = ");
-            query.push_bind(workspace.0).push(" AND address IN (");
-            let mut list = query.separated(", ");
-            for key in some { list.push_bind(key.as_str()); }
-            query.push(") ORDER BY address, account_id, id");
-            query.build_query_as().fetch_all(c).await?
-        });
-        for (key, kind, id, account_id) in rows {
-            let mail: Option<(String,)> = on!(tx, c => sqlx::query_as(
-                "SELECT address FROM person_address WHERE workspace_id = $1 AND id = $2 AND kind = $3 AND address NOT LIKE '~%' ORDER BY address LIMIT 1")
-                .bind(workspace.0).bind(&id).bind(&kind).fetch_optional(c).await?);
-            found.push(Named { key, account_id, email: mail.map(|(address,)| address) });
-        }
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let select = "SELECT address, kind, id, account_id FROM person_address WHERE workspace_id = ";
+    let rows: Vec<(String, String, String, Option<String>)> =
+        among(workspace, tx, select, "address", &keys, "ORDER BY address, account_id, id").await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for (key, kind, id, account_id) in rows {
+        let mail: Option<(String,)> = on!(tx, c => sqlx::query_as(
+            "SELECT address FROM person_address WHERE workspace_id = $1 AND id = $2 AND kind = $3 AND address NOT LIKE '~%' ORDER BY address LIMIT 1")
+            .bind(workspace.0).bind(&id).bind(&kind).fetch_optional(c).await?);
+        found.push(Named { key, account_id, email: mail.map(|(address,)| address) });
     }
     Ok(found)
 }

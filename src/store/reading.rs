@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use super::among::among;
 use super::database::on;
 use super::{Result, StoreError, Tx, entry, micros, time, workspace};
 use crate::domain::WorkspaceId;
@@ -75,18 +76,9 @@ pub async fn forget(workspace: WorkspaceId, tx: &mut Tx, number: i64) -> Result<
 /// What was read from these entries, by number.
 pub async fn of(workspace: WorkspaceId, tx: &mut Tx, numbers: &[i64]) -> Result<HashMap<i64, EntryReading>> {
     let mut found = HashMap::new();
-    for some in numbers.chunks(500) {
-        let rows: Vec<(i64, String)> = on!(tx, c => {
-            let mut query = sqlx::QueryBuilder::new("SELECT number, reading FROM reading WHERE +workspace_id = ");
-            query.push_bind(workspace.0).push(" AND number IN (");
-            let mut list = query.separated(", ");
-            for number in some { list.push_bind(*number); }
-            query.push(")");
-            query.build_query_as().fetch_all(c).await?
-        });
-        for (number, json) in rows {
-            found.insert(number, serde_json::from_str(&json).map_err(|e| StoreError::corrupt("reading", e))?);
-        }
+    let rows: Vec<(i64, String)> = among(workspace, tx, "SELECT number, reading FROM reading WHERE +workspace_id = ", "number", numbers, "").await?;
+    for (number, json) in rows {
+        found.insert(number, serde_json::from_str(&json).map_err(|e| StoreError::corrupt("reading", e))?);
     }
     Ok(found)
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+use super::among::among;
 use super::database::on;
 use super::{Result, StoreError, Tx, micros, time};
 use crate::domain::WorkspaceId;
@@ -85,19 +86,9 @@ pub async fn find(workspace: WorkspaceId, tx: &mut Tx, kind: Kind, id: &str) -> 
 
 /// Which of these ids are tombstones.
 pub async fn deleted(workspace: WorkspaceId, tx: &mut Tx, kind: Kind, ids: &[&str]) -> Result<HashSet<String>> {
-    let mut found = HashSet::new();
-    for some in ids.chunks(500) {
-        let rows: Vec<(String,)> = on!(tx, c => {
-            let mut query = sqlx::QueryBuilder::new("SELECT id FROM record WHERE deleted = 1 AND workspace_id = ");
-            query.push_bind(workspace.0).push(" AND kind = ").push_bind(kind.as_str()).push(" AND id IN (");
-            let mut list = query.separated(", ");
-            for id in some { list.push_bind(*id); }
-            query.push(")");
-            query.build_query_as().fetch_all(c).await?
-        });
-        found.extend(rows.into_iter().map(|(id,)| id));
-    }
-    Ok(found)
+    let select = format!("SELECT id FROM record WHERE deleted = 1 AND kind = '{kind}' AND workspace_id = ");
+    let rows: Vec<(String,)> = among(workspace, tx, &select, "id", ids, "").await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// The living record, read as its type.

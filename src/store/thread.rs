@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use super::among::among;
 use super::database::on;
 use super::{Result, Tx, micros};
 use crate::domain::WorkspaceId;
@@ -71,19 +72,9 @@ pub async fn link(workspace: WorkspaceId, tx: &mut Tx, message_ids: &[&str], thr
 
 /// The conversations of Message-IDs.
 pub async fn of(workspace: WorkspaceId, tx: &mut Tx, message_ids: &[&str]) -> Result<HashMap<String, String>> {
-    let mut threads = HashMap::new();
-    for some in message_ids.chunks(500) {
-        let rows: Vec<(String, String)> = on!(tx, c => {
-            let mut query = sqlx::QueryBuilder::new("SELECT message_id, thread_id FROM thread_link WHERE workspace_id = ");
-            query.push_bind(workspace.0).push(" AND message_id IN (");
-            let mut list = query.separated(", ");
-            for id in some { list.push_bind(*id); }
-            query.push(")");
-            query.build_query_as().fetch_all(c).await?
-        });
-        threads.extend(rows);
-    }
-    Ok(threads)
+    let select = "SELECT message_id, thread_id FROM thread_link WHERE workspace_id = ";
+    let rows: Vec<(String, String)> = among(workspace, tx, select, "message_id", message_ids, "").await?;
+    Ok(rows.into_iter().collect())
 }
 
 async fn merge(workspace: WorkspaceId, tx: &mut Tx, from: &str, into: &str) -> Result<()> {

@@ -3,6 +3,7 @@
 //! "By Friday" is the next Friday after the day of writing; the end of a week is its Friday; a day without a time of day
 //! ends with its last second. Days are those of the sender's zone.
 
+mod clock;
 mod phrase;
 mod vocabulary;
 mod words;
@@ -11,7 +12,8 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time, time};
 use jiff::tz::TimeZone;
 
-use phrase::{Clock, Strength};
+use clock::Clock;
+use phrase::Strength;
 use words::words;
 
 /// A date that a sentence names for what it promises.
@@ -28,11 +30,9 @@ pub struct Due {
 /// The last second of a day.
 const LAST: Time = time(23, 59, 59, 0);
 
-/// Words that open a promise: dates before them belong to what was.
-const PROMISES: [&str; 17] = [
-    "will", "shall", "should", "going", "gonna", "i'll", "we'll", "you'll", "he'll", "she'll", "they'll", "it'll", "that'll", "i'm", "we're", "can",
-    "let",
-];
+/// Words that open a promise: dates before them belong to what was. Where none of them stands, others may open one.
+const PROMISES: [&str; 11] = ["will", "shall", "gonna", "i'll", "we'll", "you'll", "he'll", "she'll", "they'll", "it'll", "that'll"];
+const MAY_PROMISE: [&str; 6] = ["should", "going", "i'm", "we're", "can", "let"];
 
 /// The date that a sentence names, if it names one.
 pub fn find(text: &str, written: Timestamp, zone: &TimeZone) -> Option<Due> {
@@ -49,7 +49,8 @@ pub fn find(text: &str, written: Timestamp, zone: &TimeZone) -> Option<Due> {
             None => at += 1,
         }
     }
-    let promised = words.iter().position(|word| PROMISES.contains(&word.low.as_str())).unwrap_or(0);
+    let first_of = |some: &[&str]| words.iter().position(|word| some.contains(&word.low.as_str()));
+    let promised = first_of(&PROMISES).or_else(|| first_of(&MAY_PROMISE)).unwrap_or(0);
     let best = found.iter().max_by_key(|phrase| {
         (
             phrase.strength != Strength::Bare || phrase.first >= promised,

@@ -1,9 +1,10 @@
 //! The phrases of dates, each a small rule: where one begins, which day it means, where it ends.
 
-use jiff::civil::{Date, DateTime, Time, Weekday, date, time};
-use jiff::{SignedDuration, ToSpan};
+use jiff::ToSpan;
+use jiff::civil::{Date, DateTime, Weekday, date};
 
-use super::vocabulary::{DETERMINERS, GOES_ON, MONTHS, NUMBERS, ORDINALS, PAST, PREPOSITIONS, TELLERS, WEEKDAYS, WENT, ZONES};
+use super::clock::Clock;
+use super::vocabulary::{DETERMINERS, GOES_ON, MONTHS, NUMBERS, ORDINALS, PAST, PREPOSITIONS, TELLERS, WEEKDAYS, WENT};
 use super::words::Word;
 
 /// A phrase of words `first..next` and what it means.
@@ -14,14 +15,6 @@ pub(super) struct Phrase {
     pub date: Date,
     pub clock: Clock,
     pub strength: Strength,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Clock {
-    EndOfDay,
-    At(Time),
-    /// So long after writing; the day follows from it.
-    Instant(SignedDuration),
 }
 
 /// "Friday" alone may be a name; "on Friday" and "next week" are dates, "by Friday" is one to be met.
@@ -37,12 +30,15 @@ pub(super) fn at(words: &[Word], first: usize, now: DateTime, american: bool) ->
     let reader = Reader { words, today: now.date(), american };
     let before = |back: usize| first.checked_sub(back).map_or("", |i| reader.word(i));
     let back = if matches!(before(1), "on" | "at" | "in") { 2 } else { 1 };
-    if PAST.contains(&before(back)) {
+    // "The complaint of 14 March" is about that day.
+    if PAST.contains(&before(back)) || before(1) == "of" || words[first].is_quoted {
         return None;
     }
     let phrase = |date, clock, next, strength| {
-        let was = matches!(reader.word(next), "last" | "yesterday" | "ago");
-        (!was).then_some(Phrase { first, next, date, clock, strength })
+        let was = matches!(reader.word(next), "last" | "yesterday" | "ago" | "every" | "each");
+        // "The end-of-month closing".
+        let is_attribute = words[first..next].iter().any(|word| word.low == "-") && !reader.may_go_on(next);
+        (!was && !is_attribute).then_some(Phrase { first, next, date, clock, strength })
     };
     if let Some((span, next)) = reader.hours(first) {
         return phrase(reader.today, Clock::Instant(span), next, Strength::Named);
@@ -51,7 +47,7 @@ pub(super) fn at(words: &[Word], first: usize, now: DateTime, american: bool) ->
     let leads = from > first;
     let deadline = leads && !matches!(reader.word(first), "on" | "at" | "in" | "for" | "over" | "during");
     let named = if deadline { Strength::Deadline } else { Strength::Named };
-    if !deadline && reader.is_told(first) {
+    if reader.is_told(first, deadline) {
         return None;
     }
 
@@ -68,16 +64,17 @@ pub(super) fn at(words: &[Word], first: usize, now: DateTime, american: bool) ->
         return phrase(date, clock, next, named);
     }
     let day = reader.weekend(first).or_else(|| reader.span(first)).or_else(|| reader.day(from, leads))?;
-    let (named_after, goes_on) = (DETERMINERS.contains(&before(1)), reader.may_go_on(reader.after_part(day.next)));
+    let next = reader.after_part(day.next);
+    // The time of day may follow: "Friday at 3pm", "tomorrow COB".
+    let time_from = reader.skip(next, &[",", "at", "by", "before", "@"]);
+    let clock = reader.clock(time_from, time_from > next);
+    let (named_after, goes_on) = (DETERMINERS.contains(&before(1)), clock.is_some() || reader.may_go_on(next));
     // "The 29 February timestamps", "Friday's minutes".
     if !leads && (if day.is_clear { named_after && !goes_on } else { named_after || !goes_on }) {
         return None;
     }
-    let next = reader.after_part(day.next);
     let strength = if leads || day.is_clear { named } else { Strength::Bare };
-    // The time of day may follow: "Friday at 3pm", "tomorrow COB".
-    let time_from = reader.skip(next, &[",", "at", "by", "before", "@"]);
-    if let Some((clock, next)) = reader.clock(time_from, time_from > next) {
+    if let Some((clock, next)) = clock {
         return phrase(day.date, clock, next, named);
     }
     phrase(day.date, Clock::EndOfDay, next, strength)
@@ -95,7 +92,8 @@ fn clear(date: Date, next: usize) -> Option<Day> {
     Some(Day { date, next, is_clear: true })
 }
 
-struct Reader<'a> {
+/// The words of a sentence, read from the day on which it was written.
+pub(super) struct Reader<'a> {
     words: &'a [Word],
     today: Date,
     american: bool,
@@ -111,12 +109,12 @@ enum Period {
 }
 
 impl Reader<'_> {
-    fn word(&self, at: usize) -> &str {
+    pub fn word(&self, at: usize) -> &str {
         self.words.get(at).map_or("", |word| word.low.as_str())
     }
 
     /// Where it goes on after these words, if they stand here; hyphens between them do not matter.
-    fn are(&self, at: usize, wanted: &[&str]) -> Option<usize> {
+    pub fn are(&self, at: usize, wanted: &[&str]) -> Option<usize> {
         let mut at = at;
         for (n, word) in wanted.iter().enumerate() {
             if n > 0 && self.word(at) == "-" {
@@ -130,18 +128,37 @@ impl Reader<'_> {
         Some(at)
     }
 
-    fn skip(&self, at: usize, some: &[&str]) -> usize {
+    pub fn skip(&self, at: usize, some: &[&str]) -> usize {
         (at..).find(|&i| !some.contains(&self.word(i))).unwrap_or(at)
     }
 
     /// Whether a date tells when something was: "the design that you approved on 12 March", but not "it will be approved on 12
-    /// March"; "the seats that went unused in October", "the numbers you gave us on the 27th".
-    fn is_told(&self, at: usize) -> bool {
+    /// March"; "the seats that went unused in October", "the numbers you gave us on the 27th". Before a deadline only what was done
+    /// is told: "the tickets that were opened before 1 May".
+    fn is_told(&self, at: usize, deadline: bool) -> bool {
         const CLAUSE: usize = 5;
+        if deadline && !matches!(self.word(at), "before" | "until" | "till") {
+            return false;
+        }
         let from = at.saturating_sub(CLAUSE);
-        let since = (from..at).rev().take_while(|&i| !matches!(self.word(i), "," | ";" | ":" | "." | "and" | "but" | "to")).last().unwrap_or(at);
-        let was = (since..at).rev().find(|&i| self.word(i).ends_with("ed") || WENT.contains(&self.word(i)));
-        was.is_some_and(|was| (since..was).any(|i| TELLERS.contains(&self.word(i))))
+        let lists = |i: usize| self.word(i) == "and" && i > 0 && self.day_of_month(i - 1).is_some();
+        let ends = |i: usize| matches!(self.word(i), "," | ";" | ":" | "." | "and" | "but" | "to") && !lists(i);
+        let since = (from..at).rev().take_while(|&i| !ends(i)).last().unwrap_or(at);
+        if deadline {
+            return (since..at).any(|i| matches!(self.word(i), "was" | "were"));
+        }
+        let went = |i: usize| WENT.contains(&self.word(i));
+        let was = (since..at).rev().find(|&i| self.word(i).ends_with("ed") || went(i));
+        // "We'll have it paid on Friday."
+        if (since..at).any(|i| matches!(self.word(i), "have" | "get")) {
+            return false;
+        }
+        was.is_some_and(|was| (since..was).any(|i| TELLERS.contains(&self.word(i)) || went(was) && DETERMINERS.contains(&self.word(i))))
+    }
+
+    /// "Give me two days and you'll have it."
+    pub fn is_granted(&self, at: usize) -> bool {
+        at >= 2 && self.word(at - 2) == "give" && matches!(self.word(at - 1), "me" | "us")
     }
 
     fn may_go_on(&self, at: usize) -> bool {
@@ -164,7 +181,7 @@ impl Reader<'_> {
         self.skip(at, &["morning", "afternoon", "evening", "night"])
     }
 
-    fn number(&self, at: usize) -> Option<(i64, usize)> {
+    pub fn number(&self, at: usize) -> Option<(i64, usize)> {
         let word = self.word(at);
         if let Some(n) = NUMBERS.iter().position(|name| *name == word) {
             return Some((n as i64, at + 1));
@@ -178,30 +195,7 @@ impl Reader<'_> {
         Some((word.parse().ok().filter(|n| (0..1_000).contains(n))?, at + 1))
     }
 
-    /// "In two hours", "within the hour", "half an hour from now".
-    fn hours(&self, at: usize) -> Option<(SignedDuration, usize)> {
-        let leads = matches!(self.word(at), "in" | "within");
-        let from = if leads { at + 1 } else { at };
-        let minutes = |n: i64| SignedDuration::from_mins(n);
-        let (span, next) = if let (true, Some(next)) = (leads, self.are(from, &["the", "hour"])) {
-            (minutes(60), next)
-        } else if let Some(next) = self.are(from, &["half", "an", "hour"]) {
-            (minutes(30), next)
-        } else {
-            let from = self.are(from, &["the", "next"]).unwrap_or(from);
-            let (n, unit) = self.number(from)?;
-            let minutes_of_unit = match self.word(unit) {
-                "hour" | "hours" | "hrs" | "hr" => 60,
-                "minutes" | "minute" | "mins" | "min" => 1,
-                _ => return None,
-            };
-            (minutes(n * minutes_of_unit), unit + 1)
-        };
-        let next = if leads { next } else { self.are(next, &["from", "now"])? };
-        Some((span, next))
-    }
-
-    /// "In three days", "within two working days", "a week from now", "in a fortnight's time".
+    /// "In three days", "within two working days", "a week from now", "a week on Friday", "in a fortnight's time".
     fn span(&self, at: usize) -> Option<Day> {
         let leads = matches!(self.word(at), "in" | "within");
         let from = if leads { at + 1 } else { at };
@@ -220,7 +214,13 @@ impl Reader<'_> {
         if let Some(after) = self.are(next, &["'", "time"]).or_else(|| self.are(next, &["time"])) {
             next = after;
         }
-        if !leads {
+        if !leads
+            && months == 0
+            && let Some(day) = self.are(next, &["from"]).or_else(|| self.are(next, &["on"])).and_then(|next| self.weekday(next))
+        {
+            return clear(day.date.checked_add(days.days()).ok()?, day.next);
+        }
+        if !leads && !self.is_granted(at) {
             next = self.are(next, &["from", "now"]).or_else(|| self.are(next, &["from", "today"]))?;
         }
         let date = if working { working_days(self.today, days) } else { self.today.checked_add(days.days().months(months)).ok() };
@@ -235,61 +235,6 @@ impl Reader<'_> {
         if self.word(at) == "before" { clear(friday, next) } else { clear(friday.checked_add(2.days()).ok()?, next) }
     }
 
-    /// A time of day, or the end of the day.
-    fn clock(&self, at: usize, leads: bool) -> Option<(Clock, usize)> {
-        let the = self.are(at, &["the"]).unwrap_or(at);
-        for end in [
-            &["end", "of", "day"][..],
-            &["end", "of", "the", "day"],
-            &["end", "of", "business"],
-            &["close", "of", "business"],
-            &["close", "of", "play"],
-        ] {
-            if let Some(next) = self.are(the, end) {
-                return Some((Clock::EndOfDay, next));
-            }
-        }
-        if let Some(next) = self.are(at, &["first", "thing"]) {
-            return Some((Clock::EndOfDay, self.skip(next, &["on"])));
-        }
-        match self.word(at) {
-            "cob" | "eod" | "eob" | "midnight" | "tonight" => return Some((Clock::EndOfDay, at + 1)),
-            "noon" | "midday" | "lunchtime" => return Some((Clock::At(time(12, 0, 0, 0)), at + 1)),
-            "lunch" if leads => return Some((Clock::At(time(12, 0, 0, 0)), at + 1)),
-            _ => {}
-        }
-        let (time, next) = self.time(at)?;
-        Some((Clock::At(time), self.skip(next, &ZONES)))
-    }
-
-    /// `3pm`, `3:30 p.m.`, `15:00`, `9 o'clock`.
-    fn time(&self, at: usize) -> Option<(Time, usize)> {
-        let word = self.word(at);
-        if self.word(at + 1) == "o'clock"
-            && let Some(hour) = NUMBERS.iter().position(|name| *name == word).filter(|hour| (1..=12).contains(hour))
-        {
-            return Some((office_hour(i8::try_from(hour).ok()?)?, at + 2));
-        }
-        let digits = word.trim_end_matches(|c: char| c.is_alphabetic());
-        let (hour, minute) = digits.split_once([':', '.']).unwrap_or((digits, "0"));
-        let (hour, minute): (i8, i8) = (hour.parse().ok()?, minute.parse().ok()?);
-        let half = match &word[digits.len()..] {
-            "" => self.word(at + 1).replace('.', ""),
-            glued => glued.to_owned(),
-        };
-        let next = if digits.len() < word.len() { at + 1 } else { at + 2 };
-        let (hour, next) = match half.as_str() {
-            "am" if (1..=12).contains(&hour) => (hour % 12, next),
-            "pm" if (1..=12).contains(&hour) => (hour % 12 + 12, next),
-            "o'clock" if (1..=12).contains(&hour) => return Some((office_hour(hour)?, next)),
-            _ if digits == word && word.contains(':') => (hour, at + 1),
-            _ => return None,
-        };
-        // The full stop of "p.m." is its own word.
-        let next = if self.word(next - 1) != half && self.word(next) == "." && digits == word && half.len() == 2 { next + 1 } else { next };
-        Some((Time::new(hour, minute, 0, 0).ok()?, next))
-    }
-
     fn day(&self, at: usize, leads: bool) -> Option<Day> {
         self.relative(at)
             .or_else(|| self.end_of(at))
@@ -302,7 +247,7 @@ impl Reader<'_> {
     }
 
     fn relative(&self, at: usize) -> Option<Day> {
-        let tomorrow = ["tomorrow", "tomorow", "tommorrow", "tmrw", "tmr"];
+        let tomorrow = ["tomorrow", "tomorow", "tommorrow", "tmrw", "tmr", "tommorow", "tomorrrow", "tomorro"];
         for start in [&["the", "day", "after"][..], &["day", "after"]] {
             if let Some(next) = self.are(at, start).filter(|&i| tomorrow.contains(&self.word(i))) {
                 return clear(self.today.checked_add(2.days()).ok()?, next + 1);
@@ -388,7 +333,7 @@ impl Reader<'_> {
         if let Some((period, next)) = self.period(next) {
             return clear(self.end(period, which)?, next);
         }
-        self.month_end(next).or_else(|| self.quarter(next))
+        self.month_end(next).or_else(|| self.quarter(next)).or_else(|| self.relative(next))
     }
 
     /// "Early next week" is its Monday, "the middle of next week" its Wednesday.
@@ -581,11 +526,6 @@ impl Reader<'_> {
         let about = at > 0 && self.word(at - 1) == "for";
         (leads && !about && self.may_go_on(day.next)).then_some(day)
     }
-}
-
-/// "Three o'clock" is in the afternoon.
-fn office_hour(hour: i8) -> Option<Time> {
-    Time::new(if hour < 7 { hour + 12 } else { hour }, 0, 0, 0).ok()
 }
 
 fn monday(date: Date) -> Option<Date> {

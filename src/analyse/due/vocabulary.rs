@@ -4,24 +4,24 @@ use jiff::civil::Weekday;
 
 pub(super) const WEEKDAYS: [(&[&str], Weekday); 7] = [
     (&["monday", "mon"], Weekday::Monday),
-    (&["tuesday", "tue", "tues"], Weekday::Tuesday),
-    (&["wednesday", "wed", "weds"], Weekday::Wednesday),
-    (&["thursday", "thu", "thur", "thurs"], Weekday::Thursday),
+    (&["tuesday", "tue", "tues", "tuseday"], Weekday::Tuesday),
+    (&["wednesday", "wed", "weds", "wednsday", "wensday", "wedensday"], Weekday::Wednesday),
+    (&["thursday", "thu", "thur", "thurs", "thurday", "thrusday"], Weekday::Thursday),
     (&["friday", "fri"], Weekday::Friday),
     (&["saturday", "sat"], Weekday::Saturday),
     (&["sunday", "sun"], Weekday::Sunday),
 ];
 
 pub(super) const MONTHS: [&[&str]; 12] = [
-    &["january", "jan"],
-    &["february", "feb"],
+    &["january", "jan", "januray"],
+    &["february", "feb", "febuary", "feburary"],
     &["march", "mar"],
     &["april", "apr"],
     &["may"],
     &["june", "jun"],
     &["july", "jul"],
     &["august", "aug"],
-    &["september", "sep", "sept"],
+    &["september", "sep", "sept", "septmber"],
     &["october", "oct"],
     &["november", "nov"],
     &["december", "dec"],
@@ -132,9 +132,9 @@ pub(super) const ORDINALS: [&str; 20] = [
 ];
 
 /// What may follow a bare date; any other word makes it part of a name: "the May release".
-pub(super) const GOES_ON: [&str; 62] = [
+pub(super) const GOES_ON: [&str; 68] = [
     ".", ",", ";", ":", "!", "?", ")", "(", "-", "–", "—", "\"", "/", "and", "but", "so", "or", "to", "with", "for", "at", "by", "if", "when",
     "once", "as", "then", "i", "we", "you", "he", "she", "they", "it", "the", "a", "an", "my", "our", "your", "this", "that", "via", "on", "in",
     "after", "before", "because", "though", "from", "instead", "latest", "too", "already", "again", "please", "unless", "until", "about", "around",
-    "since", "while",
+    "since", "while", "i'll", "we'll", "you'll", "he'll", "she'll", "they'll",
 ];

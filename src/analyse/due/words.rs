@@ -8,7 +8,12 @@ pub(super) struct Word {
     pub start: usize,
     pub end: usize,
     pub is_capitalised: bool,
+    /// Whether it stands in a short quotation: the name of something, or what a thing says.
+    pub is_quoted: bool,
 }
+
+/// Words of a quotation that may be a name; what somebody is quoted with at length is not.
+const QUOTED: usize = 6;
 
 pub(super) fn words(text: &str) -> Vec<Word> {
     let chars: Vec<char> = text.chars().collect();
@@ -29,9 +34,25 @@ pub(super) fn words(text: &str) -> Vec<Word> {
             at += 1;
         }
         let low: String = chars[start..at].iter().flat_map(|c| c.to_lowercase()).map(|c| if c == '’' { '\'' } else { c }).collect();
-        words.push(Word { low, start, end: at, is_capitalised: c.is_uppercase() });
+        words.push(Word { low, start, end: at, is_capitalised: c.is_uppercase(), is_quoted: false });
     }
+    mark_quoted(&mut words);
     words
+}
+
+fn mark_quoted(words: &mut [Word]) {
+    let closes = |word: &Word, opened: &str| matches!((opened, word.low.as_str()), ("\"", "\"") | ("“", "”") | ("‘" | "'", "'"));
+    let mut at = 0;
+    while at < words.len() {
+        let opened = words[at].low.clone();
+        let opens = matches!(opened.as_str(), "\"" | "“" | "‘" | "'") && words.get(at + 1).is_some_and(|next| next.start == words[at].end);
+        let closed = opens.then(|| (at + 2..words.len().min(at + 2 + QUOTED)).find(|&i| closes(&words[i], &opened))).flatten();
+        if let Some(closed) = closed {
+            words[at..closed].iter_mut().for_each(|word| word.is_quoted = true);
+            at = closed;
+        }
+        at += 1;
+    }
 }
 
 fn after(chars: &[char], from: usize, goes_on: impl Fn(char, Option<&char>) -> bool) -> usize {

@@ -3,12 +3,14 @@
 
 use candle_core::{Device, Result, Tensor};
 
-use super::ops::{AddNorm, Attention, BiasGelu, JoinHeads, Norm, SplitHeads};
+use super::ops::{AddNorm, BiasGelu, Norm, SelfAttention};
+use super::product::Matrix;
 use super::weights::Weights;
 
 pub(super) const WIDTH: usize = 384;
 const LAYERS: usize = 6;
 const HEADS: usize = 12;
+const INNER: usize = 1_536;
 
 /// A text as numbers: tokens, of which the first so many are what stands before the sentence.
 #[derive(Debug, Clone)]
@@ -30,13 +32,13 @@ pub(super) struct Encoder {
 
 #[derive(Debug)]
 struct Layer {
-    qkv: Tensor,
+    qkv: Matrix,
     qkv_bias: Vec<f32>,
-    out: Tensor,
+    out: Matrix,
     after_attention: AddNorm,
-    up: Tensor,
+    up: Matrix,
     up_gelu: BiasGelu,
-    down: Tensor,
+    down: Matrix,
     after_inner: AddNorm,
 }
 
@@ -53,13 +55,14 @@ impl Encoder {
         })
     }
 
-    /// One vector for each token of each text, texts filled up to the length of the longest.
-    pub fn encode(&self, texts: &[&Tokens]) -> Result<(Vec<f32>, usize)> {
+    /// One vector for each token, text after text.
+    pub fn encode(&self, texts: &[&Tokens]) -> Result<Vec<f32>> {
         let lengths: Vec<usize> = texts.iter().map(|text| text.ids.len()).collect();
-        let length = lengths.iter().copied().max().unwrap_or(0);
-        let mut x = vec![0.0_f32; texts.len() * length * WIDTH];
-        for (text, rows) in texts.iter().zip(x.chunks_exact_mut(length * WIDTH)) {
-            for (place, (id, row)) in text.ids.iter().zip(rows.chunks_exact_mut(WIDTH)).enumerate() {
+        let count: usize = lengths.iter().sum();
+        let mut x = vec![0.0_f32; count * WIDTH];
+        let mut rows = x.chunks_exact_mut(WIDTH);
+        for text in texts {
+            for (place, (id, row)) in text.ids.iter().zip(&mut rows).enumerate() {
                 let (word, segment) = (*id as usize * WIDTH, usize::from(place >= text.before) * WIDTH);
                 let (scale, place) = (self.scales[*id as usize], place * WIDTH);
                 for (n, value) in row.iter_mut().enumerate() {
@@ -68,37 +71,33 @@ impl Encoder {
             }
         }
         self.norm.rows(&mut x);
-        let mut x = Tensor::from_vec(x, (texts.len() * length, WIDTH), &Device::Cpu)?;
+        let mut x = Tensor::from_vec(x, (count, WIDTH), &Device::Cpu)?;
         for layer in &self.layers {
-            x = layer.forward(&x, &lengths, length)?;
+            x = layer.forward(&x, &lengths)?;
         }
-        Ok((x.flatten_all()?.to_vec1()?, length))
+        x.flatten_all()?.to_vec1()
     }
 }
 
 impl Layer {
     fn new(weights: &mut Weights, name: &str) -> Result<Layer> {
         Ok(Layer {
-            qkv: weights.matrix(&format!("{name}.qkv.weight"))?,
+            qkv: weights.matrix(&format!("{name}.qkv.weight"), WIDTH)?,
             qkv_bias: weights.numbers(&format!("{name}.qkv.bias"))?,
-            out: weights.matrix(&format!("{name}.out.weight"))?,
+            out: weights.matrix(&format!("{name}.out.weight"), WIDTH)?,
             after_attention: AddNorm { bias: weights.numbers(&format!("{name}.out.bias"))?, norm: weights.norm(&format!("{name}.norm1"))? },
-            up: weights.matrix(&format!("{name}.up.weight"))?,
+            up: weights.matrix(&format!("{name}.up.weight"), WIDTH)?,
             up_gelu: BiasGelu { bias: weights.numbers(&format!("{name}.up.bias"))? },
-            down: weights.matrix(&format!("{name}.down.weight"))?,
+            down: weights.matrix(&format!("{name}.down.weight"), INNER)?,
             after_inner: AddNorm { bias: weights.numbers(&format!("{name}.down.bias"))?, norm: weights.norm(&format!("{name}.norm2"))? },
         })
     }
 
-    fn forward(&self, x: &Tensor, lengths: &[usize], length: usize) -> Result<Tensor> {
-        let split = SplitHeads { bias: &self.qkv_bias, length, heads: HEADS };
-        let parts = x.matmul(&self.qkv)?.apply_op1_no_bwd(&split)?;
-        let each = lengths.len() * HEADS;
-        let (queries, keys, values) = (parts.narrow(0, 0, each)?, parts.narrow(0, each, each)?, parts.narrow(0, 2 * each, each)?);
-        let attention = queries.matmul(&keys.t()?)?.apply_op1_no_bwd(&Attention { lengths, heads: HEADS })?;
-        let seen = attention.matmul(&values)?.apply_op1_no_bwd(&JoinHeads { heads: HEADS })?;
-        let x = seen.matmul(&self.out)?.apply_op2_no_bwd(x, &self.after_attention)?;
-        let inner = x.matmul(&self.up)?.apply_op1_no_bwd(&self.up_gelu)?;
-        inner.matmul(&self.down)?.apply_op2_no_bwd(&x, &self.after_inner)
+    fn forward(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
+        let attention = SelfAttention { bias: &self.qkv_bias, lengths, heads: HEADS };
+        let seen = x.apply_op1_no_bwd(&self.qkv)?.apply_op1_no_bwd(&attention)?;
+        let x = seen.apply_op1_no_bwd(&self.out)?.apply_op2_no_bwd(x, &self.after_attention)?;
+        let inner = x.apply_op1_no_bwd(&self.up)?.apply_op1_no_bwd(&self.up_gelu)?;
+        inner.apply_op1_no_bwd(&self.down)?.apply_op2_no_bwd(&x, &self.after_inner)
     }
 }

@@ -6,6 +6,7 @@
 mod encoder;
 mod heads;
 mod ops;
+mod product;
 mod tokens;
 mod weights;
 pub mod workers;
@@ -19,11 +20,10 @@ use sha2::{Digest, Sha256};
 use crate::domain::entry::Side;
 use encoder::{Encoder, Tokens, WIDTH};
 use heads::{Head, StanceHead, VectorHead};
-use tokens::Words;
+use tokens::{Tokenized, Words};
 use weights::Weights;
 
-/// Sentences that are read together, and tokens of them at most, filling included.
-const BATCH: usize = 32;
+/// Tokens that are read together at most; a sentence has fewer.
 const BATCH_TOKENS: usize = 1_024;
 
 #[derive(Debug, thiserror::Error)]
@@ -184,30 +184,33 @@ impl Reader {
         self.version
     }
 
-    /// Reads sentences, in batches of like length; the answers are in the order of the questions.
+    /// Reads sentences, several at once; the answers are in the order of the questions. How long each of them is does not matter:
+    /// they lie one after the other, not filled up to the longest.
     ///
     /// # Errors
     /// When the model fails, which no text makes it do.
     pub fn read(&self, sentences: &[Asked]) -> Result<Vec<Read>, ReaderError> {
-        let tokenized: Vec<_> = sentences.iter().map(|asked| self.words.tokens(asked)).collect::<Result<_, _>>()?;
-        let mut order: Vec<usize> = (0..tokenized.len()).collect();
-        order.sort_by_key(|&at| tokenized[at].tokens.ids.len());
-        let mut read: Vec<Option<Read>> = vec![None; tokenized.len()];
-        let mut rest = &order[..];
-        while let Some(&shortest) = rest.first() {
-            let fits = |n: &usize| *n == 1 || (*n <= BATCH && n * tokenized[rest[n - 1]].tokens.ids.len() <= BATCH_TOKENS);
-            let size = (1..=rest.len()).take_while(fits).last().unwrap_or(1);
-            let (batch, after) = rest.split_at(size);
-            debug_assert!(batch[0] == shortest);
+        let tokenized: Vec<Tokenized> = sentences.iter().map(|asked| self.words.tokens(asked)).collect::<Result<_, _>>()?;
+        let mut read = Vec::with_capacity(tokenized.len());
+        let mut rest = &tokenized[..];
+        while !rest.is_empty() {
+            let mut tokens = 0;
+            let fits = |next: &&Tokenized| {
+                tokens += next.tokens.ids.len();
+                tokens <= BATCH_TOKENS
+            };
+            let (batch, after) = rest.split_at(rest.iter().take_while(fits).count().max(1));
             rest = after;
-            let texts: Vec<&Tokens> = batch.iter().map(|&at| &tokenized[at].tokens).collect();
-            let (vectors, length) = self.encoder.encode(&texts)?;
-            for (&at, rows) in batch.iter().zip(vectors.chunks_exact(length * WIDTH)) {
-                let Tokens { ids, before } = &tokenized[at].tokens;
-                read[at] = Some(self.decide(&rows[before * WIDTH..ids.len() * WIDTH], &tokenized[at].mentions));
+            let texts: Vec<&Tokens> = batch.iter().map(|one| &one.tokens).collect();
+            let vectors = self.encoder.encode(&texts)?;
+            let mut from = 0;
+            for Tokenized { tokens, mentions } in batch {
+                let to = from + tokens.ids.len();
+                read.push(self.decide(&vectors[(from + tokens.before) * WIDTH..to * WIDTH], mentions));
+                from = to;
             }
         }
-        Ok(read.into_iter().flatten().collect())
+        Ok(read)
     }
 
     /// From the vectors of a sentence's tokens.

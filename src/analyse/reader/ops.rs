@@ -6,7 +6,7 @@ use pulp::Arch;
 /// Sums run over so many lanes at a time, which the compiler turns into vector instructions.
 const LANES: usize = 16;
 
-fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+pub(super) fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
     let (start, end) = layout.contiguous_offsets().ok_or_else(|| Error::Msg("the input lies scattered".to_owned()))?;
     Ok(&storage.as_slice::<f32>()?[start..end])
 }
@@ -160,92 +160,75 @@ impl CustomOp1 for BiasGelu {
     }
 }
 
-/// Queries, keys and values of all heads, from rows of `3 × width` to `[3 × texts × heads, length, width of a head]`; the bias is
-/// added and the queries are scaled on the way.
+/// Each word looks at the words of its text: from rows of queries, keys and values of all heads (each `width` wide, their bias not
+/// yet added) to rows of what was seen.
 #[derive(Debug)]
-pub(super) struct SplitHeads<'a> {
+pub(super) struct SelfAttention<'a> {
     pub bias: &'a [f32],
-    pub length: usize,
-    pub heads: usize,
-}
-
-impl CustomOp1 for SplitHeads<'_> {
-    fn name(&self) -> &'static str {
-        "split-heads"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let rows = values(storage, layout)?;
-        let (width, length) = (self.bias.len() / 3, self.length);
-        let texts = rows.len() / (3 * width) / length;
-        let size = width / self.heads;
-        let scale = 1.0 / (size as f32).sqrt();
-        let mut out = vec![0.0_f32; rows.len()];
-        Arch::new().dispatch(|| {
-            for (at, row) in rows.chunks_exact(3 * width).enumerate() {
-                let (text, place) = (at / length, at % length);
-                for (part, (piece, bias)) in row.chunks_exact(size).zip(self.bias.chunks_exact(size)).enumerate() {
-                    let (kind, head) = (part / self.heads, part % self.heads);
-                    let to = (((kind * texts + text) * self.heads + head) * length + place) * size;
-                    let scale = if kind == 0 { scale } else { 1.0 };
-                    for ((out, value), bias) in out[to..to + size].iter_mut().zip(piece).zip(bias) {
-                        *out = (value + bias) * scale;
-                    }
-                }
-            }
-        });
-        Ok((CpuStorage::F32(out), Shape::from((3 * texts * self.heads, length, size))))
-    }
-}
-
-/// Each word's attention to the others, over the words that a text has.
-#[derive(Debug)]
-pub(super) struct Attention<'a> {
+    /// Rows of each text; they lie one after the other.
     pub lengths: &'a [usize],
     pub heads: usize,
 }
 
-impl CustomOp1 for Attention<'_> {
+impl CustomOp1 for SelfAttention<'_> {
     fn name(&self) -> &'static str {
-        "attention"
+        "self-attention"
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let mut out = values(storage, layout)?.to_vec();
-        let length = layout.dims()[2];
+        let all = values(storage, layout)?;
+        let width = self.bias.len() / 3;
+        let mut out = vec![0.0_f32; all.len() / 3];
         Arch::new().dispatch(|| {
-            for (at, row) in out.chunks_exact_mut(length).enumerate() {
-                let (words, padding) = row.split_at_mut(self.lengths[at / (length * self.heads)]);
-                softmax(words);
-                padding.fill(0.0);
+            let (mut rows, mut seen) = (all, &mut out[..]);
+            for length in self.lengths {
+                let (text, to);
+                (text, rows) = rows.split_at(length * 3 * width);
+                (to, seen) = std::mem::take(&mut seen).split_at_mut(length * width);
+                for head in 0..self.heads {
+                    self.look(text, head, to);
+                }
             }
         });
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
+        let shape = Shape::from((out.len() / width, width));
+        Ok((CpuStorage::F32(out), shape))
     }
 }
 
-/// The heads' results side by side again: from `[texts × heads, length, width of a head]` to rows of `width`.
-#[derive(Debug)]
-pub(super) struct JoinHeads {
-    pub heads: usize,
-}
-
-impl CustomOp1 for JoinHeads {
-    fn name(&self) -> &'static str {
-        "join-heads"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let parts = values(storage, layout)?;
-        let (length, size) = (layout.dims()[1], layout.dims()[2]);
-        let width = size * self.heads;
-        let mut out = vec![0.0_f32; parts.len()];
-        for (at, piece) in parts.chunks_exact(size).enumerate() {
-            let (place, head, text) = (at % length, at / length % self.heads, at / length / self.heads);
-            let to = (text * length + place) * width + head * size;
-            out[to..to + size].copy_from_slice(piece);
+impl SelfAttention<'_> {
+    #[inline(always)]
+    fn look(&self, text: &[f32], head: usize, out: &mut [f32]) {
+        let width = self.bias.len() / 3;
+        let (size, length) = (width / self.heads, text.len() / (3 * width));
+        let part = |kind: usize| kind * width + head * size..kind * width + (head + 1) * size;
+        // Keys lie number by number and values word by word, as each is gone through.
+        let (mut keys, mut values) = (vec![0.0_f32; size * length], vec![0.0_f32; size * length]);
+        for (place, row) in text.chunks_exact(3 * width).enumerate() {
+            for (n, (value, bias)) in row[part(1)].iter().zip(&self.bias[part(1)]).enumerate() {
+                keys[n * length + place] = value + bias;
+            }
+            for (to, (value, bias)) in values[place * size..][..size].iter_mut().zip(row[part(2)].iter().zip(&self.bias[part(2)])) {
+                *to = value + bias;
+            }
         }
-        Ok((CpuStorage::F32(out), Shape::from((parts.len() / width, width))))
+        let scale = 1.0 / (size as f32).sqrt();
+        let mut shares = vec![0.0_f32; length];
+        for (row, out) in text.chunks_exact(3 * width).zip(out.chunks_exact_mut(width)) {
+            shares.fill(0.0);
+            for ((value, bias), keys) in row[part(0)].iter().zip(&self.bias[part(0)]).zip(keys.chunks_exact(length)) {
+                let query = (value + bias) * scale;
+                for (share, key) in shares.iter_mut().zip(keys) {
+                    *share += query * key;
+                }
+            }
+            softmax(&mut shares);
+            let out = &mut out[part(0)];
+            for (share, values) in shares.iter().zip(values.chunks_exact(size)) {
+                for (sum, value) in out.iter_mut().zip(values) {
+                    *sum += share * value;
+                }
+            }
+        }
     }
 }
 

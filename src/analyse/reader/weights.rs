@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Error, Result, Tensor};
 
 use super::ops::Norm;
+use super::product::Matrix;
 
 /// Weights by name, taken out one by one.
 pub(super) struct Weights(HashMap<String, Tensor>);
@@ -18,9 +19,8 @@ impl Weights {
         self.0.remove(name).ok_or_else(|| Error::Msg(format!("there is no weight {name}")))
     }
 
-    /// A matrix, turned so that rows are multiplied with it from the left.
-    pub fn matrix(&mut self, name: &str) -> Result<Tensor> {
-        self.take(name)?.to_dtype(DType::F32)?.t()
+    pub fn matrix(&mut self, name: &str, inputs: usize) -> Result<Matrix> {
+        Ok(Matrix::pack(&self.numbers(name)?, inputs))
     }
 
     pub fn numbers(&mut self, name: &str) -> Result<Vec<f32>> {

@@ -30,11 +30,9 @@ impl Workers {
         let (orders, work) = bounded(QUEUE);
         let reader = Arc::new(reader);
         for _ in 0..threads.max(1) {
-            // Matrix products look for the pool that they run in: in a pool of one thread they do not spread.
-            let alone = rayon::ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "reader".to_owned()).start_handler(|_| give_way()).build();
-            let alone = alone.map_err(|e| ReaderError::Failed(e.to_string()))?;
             let (reader, work) = (reader.clone(), work.clone());
-            alone.spawn(move || work_all(&reader, &work));
+            let thread = std::thread::Builder::new().name("reader".to_owned()).spawn(move || work_all(&reader, &work));
+            thread.map_err(|e| ReaderError::Failed(e.to_string()))?;
         }
         Ok(Workers { reader, orders })
     }
@@ -87,6 +85,7 @@ fn give_way() {
 }
 
 fn work_all(reader: &Reader, work: &Receiver<Order>) {
+    give_way();
     for order in work {
         let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reader.read(&order.sentences)));
         let _ = order.reply.send(read.unwrap_or_else(|_| Err(ReaderError::Failed("it panicked".to_owned()))));

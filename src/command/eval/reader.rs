@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
 use rapport::analyse::reader::workers::Workers;
-use rapport::analyse::reader::{Asked, Reader};
+use rapport::analyse::reader::{Asked, Read, Reader};
 use rapport::domain::entry::Side;
 use rapport::domain::reading::{Competitor, HighlightKind, Reading, SentimentLabel};
 use rapport::domain::span::slice;
@@ -125,10 +125,10 @@ pub async fn run(file: &Path, differing: bool) -> Outcome {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = Workers::start(Reader::shipped()?, threads)?;
     let readings = readings(&workers, &rows).await?;
-    println!("{:<44} {:>6}  {:^22} {:>8} {:>8} {:>8}", "what", "n", "reader, 95 % interval", "lexicon", "frozen", "rule");
-    let mut sets: BTreeMap<&str, Vec<(&Row, &Reading)>> = BTreeMap::new();
-    for (row, reading) in rows.iter().zip(&readings) {
-        sets.entry(&row.set).or_default().push((row, reading));
+    println!("{:<44} {:>6}  {:^22} {:>8} {:>8} {:>8} {:>8}", "what", "n", "reader, 95 % interval", "no rules", "lexicon", "frozen", "cues");
+    let mut sets: BTreeMap<&str, Vec<(&Row, &Made)>> = BTreeMap::new();
+    for (row, made) in rows.iter().zip(&readings) {
+        sets.entry(&row.set).or_default().push((row, made));
     }
     for (set, rows) in &sets {
         sentiment(set, rows);
@@ -140,19 +140,43 @@ pub async fn run(file: &Path, differing: bool) -> Outcome {
     overall(&rows, &readings);
     vectors(&workers, &meetings).await?;
     if differing {
-        rows.iter().zip(&readings).for_each(|(row, reading)| differences(row, reading));
+        rows.iter().zip(&readings).for_each(|(row, made)| differences(row, &made.reading));
     }
     Ok(())
 }
 
-async fn readings(workers: &Workers, rows: &[Row]) -> anyhow::Result<Vec<Reading>> {
+/// What is made of a row, and what the model alone would have said.
+struct Made {
+    reading: Reading,
+    alone: Vec<Read>,
+}
+
+impl Made {
+    /// The mean over the sentences, each as heavy as the other: negative, neutral, positive.
+    fn shares(&self) -> [f32; 3] {
+        self.alone.iter().fold([0.0; 3], |sums, read| std::array::from_fn(|n| sums[n] + read.sentiment[n] / self.alone.len() as f32))
+    }
+
+    fn does(&self, kind: HighlightKind) -> bool {
+        let share = |read: &Read| match kind {
+            HighlightKind::Question => read.question,
+            HighlightKind::Commitment => read.commitment,
+            HighlightKind::Objection => read.objection,
+            HighlightKind::PositiveSignal => read.positive_signal,
+        };
+        self.alone.iter().any(|read| share(read) >= 0.5)
+    }
+}
+
+async fn readings(workers: &Workers, rows: &[Row]) -> anyhow::Result<Vec<Made>> {
     let progress = Progress::entries();
     let mut readings = Vec::with_capacity(rows.len());
     for some in rows.chunks(TOGETHER) {
         progress.left((rows.len() - readings.len()) as u64, "sentences read");
         let texts: Vec<Text> =
             some.iter().map(|row| Text::of(row.asks(), Timestamp::UNIX_EPOCH)).collect::<Result<_, _>>().map_err(|e| anyhow!(e))?;
-        readings.extend(read(workers, &texts).await?);
+        let answered = read(workers, &texts).await?;
+        readings.extend(answered.into_iter().map(|answered| Made { reading: answered.reading(workers), alone: answered.read }));
     }
     progress.bar.finish_and_clear();
     Ok(readings)
@@ -163,6 +187,11 @@ fn said(reading: &Reading) -> SentimentLabel {
     reading.sentiment.map_or(SentimentLabel::Neutral, |sentiment| sentiment.label)
 }
 
+fn likeliest(shares: [f32; 3]) -> SentimentLabel {
+    let best = (0..3).max_by(|a, b| shares[*a].total_cmp(&shares[*b])).unwrap_or_default();
+    SentimentLabel::ALL[best]
+}
+
 fn by_lexicon(row: &Row) -> SentimentLabel {
     match row.lexicon {
         compound if compound >= 0.05 => SentimentLabel::Positive,
@@ -171,38 +200,41 @@ fn by_lexicon(row: &Row) -> SentimentLabel {
     }
 }
 
-fn sentiment(set: &str, rows: &[(&Row, &Reading)]) {
-    let rows: Vec<_> = rows.iter().filter_map(|(row, reading)| Some((*row, *reading, row.sentiment?))).collect();
+fn sentiment(set: &str, rows: &[(&Row, &Made)]) {
+    let rows: Vec<_> = rows.iter().filter_map(|(row, made)| Some((*row, *made, row.sentiment?))).collect();
     if rows.is_empty() {
         return;
     }
     let polar: Vec<_> = rows.iter().filter(|(.., right)| *right != SentimentLabel::Neutral).collect();
     let sign = |positive: bool| if positive { SentimentLabel::Positive } else { SentimentLabel::Negative };
-    let ours = polar.iter().map(|(_, reading, right)| (sign(reading.sentiment.is_some_and(|s| s.score > 0.0)), *right)).collect();
+    let ours = polar.iter().map(|(_, made, right)| (sign(made.reading.sentiment.is_some_and(|s| s.score > 0.0)), *right)).collect();
+    let alone = polar.iter().map(|(_, made, right)| (sign(made.shares()[2] > made.shares()[0]), *right)).collect();
     let lexicon = polar.iter().map(|(row, _, right)| (sign(row.lexicon > 0.0), *right)).collect();
     let frozen = polar.iter().filter_map(|(row, _, right)| Some((row.frozen.as_ref()?.sentiment, *right))).collect();
-    line(&format!("{set}: sentiment, non-neutral, accuracy"), &ours, &[Some(&lexicon), Some(&frozen), None], accuracy);
+    line(&format!("{set}: sentiment, non-neutral, accuracy"), &ours, &[Some(&alone), Some(&lexicon), Some(&frozen), None], accuracy);
     if polar.len() < rows.len() {
-        let ours = rows.iter().map(|(_, reading, right)| (said(reading), *right)).collect();
+        let ours = rows.iter().map(|(_, made, right)| (said(&made.reading), *right)).collect();
+        let alone = rows.iter().map(|(_, made, right)| (likeliest(made.shares()), *right)).collect();
         let lexicon = rows.iter().map(|(row, _, right)| (by_lexicon(row), *right)).collect();
         let frozen = rows.iter().filter_map(|(row, _, right)| Some((row.frozen.as_ref()?.sentiment, *right))).collect();
-        line(&format!("{set}: sentiment, 3 classes, macro-F1"), &ours, &[Some(&lexicon), Some(&frozen), None], macro_f1);
+        line(&format!("{set}: sentiment, 3 classes, macro-F1"), &ours, &[Some(&alone), Some(&lexicon), Some(&frozen), None], macro_f1);
     }
 }
 
-fn acts(set: &str, rows: &[(&Row, &Reading)], kind: HighlightKind) {
-    let rows: Vec<_> = rows.iter().filter_map(|(row, reading)| Some((*row, *reading, row.known(kind)?))).collect();
+fn acts(set: &str, rows: &[(&Row, &Made)], kind: HighlightKind) {
+    let rows: Vec<_> = rows.iter().filter_map(|(row, made)| Some((*row, *made, row.known(kind)?))).collect();
     if !rows.iter().any(|(.., right)| *right) {
         return;
     }
-    let ours = rows.iter().map(|(_, reading, right)| (reading.highlights.iter().any(|h| h.kind == kind), *right)).collect();
+    let ours = rows.iter().map(|(_, made, right)| (made.reading.highlights.iter().any(|h| h.kind == kind), *right)).collect();
+    let alone = rows.iter().map(|(_, made, right)| (made.does(kind), *right)).collect();
     let frozen = rows.iter().filter_map(|(row, _, right)| Some((row.frozen(kind)?, *right))).collect();
     let rule = rows.iter().filter_map(|(row, _, right)| Some((*row.rule.as_ref()?.get(kind.as_str())?, *right))).collect();
-    line(&format!("{set}: {kind}, F1"), &ours, &[None, Some(&frozen), Some(&rule)], f1);
+    line(&format!("{set}: {kind}, F1"), &ours, &[Some(&alone), None, Some(&frozen), Some(&rule)], f1);
 }
 
-fn stances(set: &str, rows: &[(&Row, &Reading)]) {
-    let rows: Vec<_> = rows.iter().filter_map(|(row, reading)| Some((*row, *reading, row.stance.as_deref()?))).collect();
+fn stances(set: &str, rows: &[(&Row, &Made)]) {
+    let rows: Vec<_> = rows.iter().filter_map(|(row, made)| Some((*row, &made.reading, row.stance.as_deref()?))).collect();
     let (named, traps): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(.., stance)| *stance != "none");
     let found = |row: &Row, reading: &Reading| {
         let (start, _) = row.mention.unwrap_or_default();
@@ -220,15 +252,15 @@ fn stances(set: &str, rows: &[(&Row, &Reading)]) {
         let ours = rows.iter().map(|(row, reading, right)| (found(row, reading), (*right).to_owned())).collect();
         let frozen = rows.iter().filter_map(|(row, _, right)| Some((row.frozen.as_ref()?.stance.clone(), (*right).to_owned()))).collect();
         let rule = rows.iter().map(|(.., right)| (rule.to_owned(), (*right).to_owned())).collect();
-        line(&format!("{set}: {what}"), &ours, &[None, Some(&frozen), Some(&rule)], accuracy);
+        line(&format!("{set}: {what}"), &ours, &[None, None, Some(&frozen), Some(&rule)], accuracy);
     }
 }
 
 /// How sure the answers are, and how many there are none.
-fn overall(rows: &[Row], readings: &[Reading]) {
+fn overall(rows: &[Row], readings: &[Made]) {
     let mut answers: Vec<(f64, bool)> = Vec::new();
-    for (row, reading) in rows.iter().zip(readings).filter(|(row, _)| row.format.is_none()) {
-        if let (Some(right), Some(sentiment)) = (row.sentiment, reading.sentiment) {
+    for (row, made) in rows.iter().zip(readings).filter(|(row, _)| row.format.is_none()) {
+        if let (Some(right), Some(sentiment)) = (row.sentiment, made.reading.sentiment) {
             answers.push((sentiment.confidence, sentiment.label == right));
         }
     }
@@ -239,7 +271,7 @@ fn overall(rows: &[Row], readings: &[Reading]) {
         error += (sure - right as f64).abs() / answers.len().max(1) as f64;
     }
     println!("{:<44} {:>6}  {error:.3}", "sentiment, expected calibration error", answers.len());
-    let none = readings.iter().filter(|reading| reading.sentiment.is_none()).count();
+    let none = readings.iter().filter(|made| made.reading.sentiment.is_none()).count();
     println!("{:<44} {:>6}  {:.3}", "English rows without an answer", rows.len(), none as f64 / rows.len().max(1) as f64);
 }
 
@@ -271,8 +303,8 @@ async fn vectors(workers: &Workers, meetings: &[Meeting]) -> Outcome {
     Ok(())
 }
 
-/// A line of the table: the reader with its interval, and the others.
-fn line<T: Clone>(what: &str, ours: &Pairs<T>, others: &[Option<&Pairs<T>>; 3], measure: fn(&[(T, T)]) -> f64) {
+/// A line of the table: the reader with its interval, then the model without rules, the lexicon, the frozen encoder, cues.
+fn line<T: Clone>(what: &str, ours: &Pairs<T>, others: &[Option<&Pairs<T>>; 4], measure: fn(&[(T, T)]) -> f64) {
     let mut draws: Vec<f64> = (0..DRAWS).map(|draw| measure(&drawn(ours, draw as u64))).collect();
     draws.sort_by(f64::total_cmp);
     let others: Vec<String> = others
@@ -280,14 +312,15 @@ fn line<T: Clone>(what: &str, ours: &Pairs<T>, others: &[Option<&Pairs<T>>; 3], 
         .map(|pairs| pairs.filter(|pairs| !pairs.is_empty()).map_or_else(String::new, |pairs| format!("{:.3}", measure(pairs))))
         .collect();
     println!(
-        "{what:<44} {:>6}  {:.3}  {:.3} to {:.3}  {:>8} {:>8} {:>8}",
+        "{what:<44} {:>6}  {:.3}  {:.3} to {:.3}  {:>8} {:>8} {:>8} {:>8}",
         ours.len(),
         measure(ours),
         draws[DRAWS / 40],
         draws[DRAWS - 1 - DRAWS / 40],
         others[0],
         others[1],
-        others[2]
+        others[2],
+        others[3]
     );
 }
 
