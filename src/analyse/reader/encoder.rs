@@ -1,7 +1,7 @@
 //! The encoder: tokens to one vector of 384 numbers each, six layers of attention deep. It is BERT's architecture
 //! (Devlin et al. 2019) in the small size of MiniLM (Wang et al. 2020).
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 
 use super::ops::{AddNorm, BiasGelu, Norm, SelfAttention};
 use super::product::Matrix;
@@ -71,11 +71,34 @@ impl Encoder {
             }
         }
         self.norm.rows(&mut x);
-        let mut x = Tensor::from_vec(x, (count, WIDTH), &Device::Cpu)?;
+        let room = Room::new(x, count)?;
         for layer in &self.layers {
-            x = layer.forward(&x, &lengths)?;
+            layer.forward(&room, &lengths)?;
         }
-        x.flatten_all()?.to_vec1()
+        room.x.flatten_all()?.to_vec1()
+    }
+}
+
+/// What a pass works on, a row for each token: made once, not at each step.
+struct Room {
+    x: Tensor,
+    /// Queries, keys and values.
+    parts: Tensor,
+    seen: Tensor,
+    inner: Tensor,
+    product: Tensor,
+}
+
+impl Room {
+    fn new(x: Vec<f32>, count: usize) -> Result<Room> {
+        let rows = |width: usize| Tensor::zeros((count, width), DType::F32, &Device::Cpu);
+        Ok(Room {
+            x: Tensor::from_vec(x, (count, WIDTH), &Device::Cpu)?,
+            parts: rows(3 * WIDTH)?,
+            seen: rows(WIDTH)?,
+            inner: rows(INNER)?,
+            product: rows(WIDTH)?,
+        })
     }
 }
 
@@ -93,11 +116,15 @@ impl Layer {
         })
     }
 
-    fn forward(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
-        let attention = SelfAttention { bias: &self.qkv_bias, lengths, heads: HEADS };
-        let seen = x.apply_op1_no_bwd(&self.qkv)?.apply_op1_no_bwd(&attention)?;
-        let x = seen.apply_op1_no_bwd(&self.out)?.apply_op2_no_bwd(x, &self.after_attention)?;
-        let inner = x.apply_op1_no_bwd(&self.up)?.apply_op1_no_bwd(&self.up_gelu)?;
-        inner.apply_op1_no_bwd(&self.down)?.apply_op2_no_bwd(&x, &self.after_inner)
+    fn forward(&self, room: &Room, lengths: &[usize]) -> Result<()> {
+        let Room { x, parts, seen, inner, product } = room;
+        parts.inplace_op2(x, &self.qkv)?;
+        seen.inplace_op2(parts, &SelfAttention { bias: &self.qkv_bias, lengths, heads: HEADS })?;
+        product.inplace_op2(seen, &self.out)?;
+        x.inplace_op2(product, &self.after_attention)?;
+        inner.inplace_op2(x, &self.up)?;
+        inner.inplace_op1(&self.up_gelu)?;
+        product.inplace_op2(inner, &self.down)?;
+        x.inplace_op2(product, &self.after_inner)
     }
 }

@@ -1,14 +1,26 @@
 //! What the encoder does between its matrix products, each step in one pass over memory: candle's own take several.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Error, Layout, Result, Shape};
-use pulp::Arch;
+use candle_core::{CpuStorage, Error, InplaceOp1, InplaceOp2, Layout, Result};
+use pulp::{Arch, Simd, WithSimd};
 
 /// Sums run over so many lanes at a time, which the compiler turns into vector instructions.
 const LANES: usize = 16;
 
 pub(super) fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    let (start, end) = layout.contiguous_offsets().ok_or_else(|| Error::Msg("the input lies scattered".to_owned()))?;
+    let (start, end) = layout.contiguous_offsets().ok_or_else(scattered)?;
     Ok(&storage.as_slice::<f32>()?[start..end])
+}
+
+pub(super) fn values_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f32]> {
+    let (start, end) = layout.contiguous_offsets().ok_or_else(scattered)?;
+    match storage {
+        CpuStorage::F32(numbers) => Ok(&mut numbers[start..end]),
+        _ => Err(Error::Msg("not of single precision".to_owned())),
+    }
+}
+
+fn scattered() -> Error {
+    Error::Msg("the numbers lie scattered".to_owned())
 }
 
 #[inline(always)]
@@ -99,12 +111,26 @@ pub(super) struct Norm {
 }
 
 impl Norm {
-    pub fn rows(&self, values: &mut [f32]) {
-        Arch::new().dispatch(|| {
-            for row in values.chunks_exact_mut(self.weight.len()) {
-                normalize(row, &self.weight, &self.bias);
-            }
-        });
+    pub fn rows(&self, rows: &mut [f32]) {
+        Arch::new().dispatch(Normalize { norm: self, rows });
+    }
+}
+
+// Work on numbers is a type of its own, not a closure: those are not always compiled for the processor's widest vectors.
+
+struct Normalize<'a> {
+    norm: &'a Norm,
+    rows: &'a mut [f32],
+}
+
+impl WithSimd for Normalize<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for row in self.rows.chunks_exact_mut(self.norm.weight.len()) {
+            normalize(row, &self.norm.weight, &self.norm.bias);
+        }
     }
 }
 
@@ -115,24 +141,36 @@ pub(super) struct AddNorm {
     pub norm: Norm,
 }
 
-impl CustomOp2 for AddNorm {
+impl InplaceOp2 for AddNorm {
     fn name(&self) -> &'static str {
         "add-norm"
     }
 
-    fn cpu_fwd(&self, product: &CpuStorage, layout: &Layout, before: &CpuStorage, layout_before: &Layout) -> Result<(CpuStorage, Shape)> {
-        let mut out = values(product, layout)?.to_vec();
-        let before = values(before, layout_before)?;
-        let width = self.bias.len();
-        Arch::new().dispatch(|| {
-            for (row, before) in out.chunks_exact_mut(width).zip(before.chunks_exact(width)) {
-                for ((value, before), bias) in row.iter_mut().zip(before).zip(&self.bias) {
-                    *value += before + bias;
-                }
-                normalize(row, &self.norm.weight, &self.norm.bias);
+    fn cpu_fwd(&self, before: &mut CpuStorage, layout: &Layout, product: &CpuStorage, layout_of_product: &Layout) -> Result<()> {
+        let (rows, product) = (values_mut(before, layout)?, values(product, layout_of_product)?);
+        Arch::new().dispatch(AddThenNormalize { op: self, rows, product });
+        Ok(())
+    }
+}
+
+struct AddThenNormalize<'a> {
+    op: &'a AddNorm,
+    rows: &'a mut [f32],
+    product: &'a [f32],
+}
+
+impl WithSimd for AddThenNormalize<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let AddNorm { bias, norm } = self.op;
+        for (row, product) in self.rows.chunks_exact_mut(bias.len()).zip(self.product.chunks_exact(bias.len())) {
+            for ((value, product), bias) in row.iter_mut().zip(product).zip(bias) {
+                *value += product + bias;
             }
-        });
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
+            normalize(row, &norm.weight, &norm.bias);
+        }
     }
 }
 
@@ -142,21 +180,33 @@ pub(super) struct BiasGelu {
     pub bias: Vec<f32>,
 }
 
-impl CustomOp1 for BiasGelu {
+impl InplaceOp1 for BiasGelu {
     fn name(&self) -> &'static str {
         "bias-gelu"
     }
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let mut out = values(storage, layout)?.to_vec();
-        Arch::new().dispatch(|| {
-            for row in out.chunks_exact_mut(self.bias.len()) {
-                for (value, bias) in row.iter_mut().zip(&self.bias) {
-                    *value = gelu(*value + bias);
-                }
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let rows = values_mut(storage, layout)?;
+        Arch::new().dispatch(Gelu { bias: &self.bias, rows });
+        Ok(())
+    }
+}
+
+struct Gelu<'a> {
+    bias: &'a [f32],
+    rows: &'a mut [f32],
+}
+
+impl WithSimd for Gelu<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for row in self.rows.chunks_exact_mut(self.bias.len()) {
+            for (value, bias) in row.iter_mut().zip(self.bias) {
+                *value = gelu(*value + bias);
             }
-        });
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
+        }
     }
 }
 
@@ -170,62 +220,67 @@ pub(super) struct SelfAttention<'a> {
     pub heads: usize,
 }
 
-impl CustomOp1 for SelfAttention<'_> {
+impl InplaceOp2 for SelfAttention<'_> {
     fn name(&self) -> &'static str {
         "self-attention"
     }
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let all = values(storage, layout)?;
-        let width = self.bias.len() / 3;
-        let mut out = vec![0.0_f32; all.len() / 3];
-        Arch::new().dispatch(|| {
-            let (mut rows, mut seen) = (all, &mut out[..]);
-            for length in self.lengths {
-                let (text, to);
-                (text, rows) = rows.split_at(length * 3 * width);
-                (to, seen) = std::mem::take(&mut seen).split_at_mut(length * width);
-                for head in 0..self.heads {
-                    self.look(text, head, to);
-                }
-            }
-        });
-        let shape = Shape::from((out.len() / width, width));
-        Ok((CpuStorage::F32(out), shape))
+    fn cpu_fwd(&self, seen: &mut CpuStorage, layout: &Layout, parts: &CpuStorage, layout_of_parts: &Layout) -> Result<()> {
+        let (seen, rows) = (values_mut(seen, layout)?, values(parts, layout_of_parts)?);
+        Arch::new().dispatch(Look { op: self, rows, seen });
+        Ok(())
     }
 }
 
-impl SelfAttention<'_> {
+struct Look<'a> {
+    op: &'a SelfAttention<'a>,
+    rows: &'a [f32],
+    seen: &'a mut [f32],
+}
+
+impl WithSimd for Look<'_> {
+    type Output = ();
+
     #[inline(always)]
-    fn look(&self, text: &[f32], head: usize, out: &mut [f32]) {
-        let width = self.bias.len() / 3;
-        let (size, length) = (width / self.heads, text.len() / (3 * width));
-        let part = |kind: usize| kind * width + head * size..kind * width + (head + 1) * size;
+    fn with_simd<S: Simd>(self, _: S) {
+        let SelfAttention { bias, lengths, heads } = self.op;
+        let width = bias.len() / 3;
+        let size = width / heads;
+        let longest = lengths.iter().copied().max().unwrap_or(0);
         // Keys lie number by number and values word by word, as each is gone through.
-        let (mut keys, mut values) = (vec![0.0_f32; size * length], vec![0.0_f32; size * length]);
-        for (place, row) in text.chunks_exact(3 * width).enumerate() {
-            for (n, (value, bias)) in row[part(1)].iter().zip(&self.bias[part(1)]).enumerate() {
-                keys[n * length + place] = value + bias;
-            }
-            for (to, (value, bias)) in values[place * size..][..size].iter_mut().zip(row[part(2)].iter().zip(&self.bias[part(2)])) {
-                *to = value + bias;
-            }
-        }
-        let scale = 1.0 / (size as f32).sqrt();
-        let mut shares = vec![0.0_f32; length];
-        for (row, out) in text.chunks_exact(3 * width).zip(out.chunks_exact_mut(width)) {
-            shares.fill(0.0);
-            for ((value, bias), keys) in row[part(0)].iter().zip(&self.bias[part(0)]).zip(keys.chunks_exact(length)) {
-                let query = (value + bias) * scale;
-                for (share, key) in shares.iter_mut().zip(keys) {
-                    *share += query * key;
+        let (mut keys, mut values, mut shares) = (vec![0.0_f32; size * longest], vec![0.0_f32; size * longest], vec![0.0_f32; longest]);
+        let (mut rows, mut seen) = (self.rows, self.seen);
+        for &length in *lengths {
+            let (text, out);
+            (text, rows) = rows.split_at(length * 3 * width);
+            (out, seen) = seen.split_at_mut(length * width);
+            for head in 0..*heads {
+                let part = |kind: usize| kind * width + head * size..kind * width + (head + 1) * size;
+                for (place, row) in text.chunks_exact(3 * width).enumerate() {
+                    for (n, (value, bias)) in row[part(1)].iter().zip(&bias[part(1)]).enumerate() {
+                        keys[n * length + place] = value + bias;
+                    }
+                    for (to, (value, bias)) in values[place * size..][..size].iter_mut().zip(row[part(2)].iter().zip(&bias[part(2)])) {
+                        *to = value + bias;
+                    }
                 }
-            }
-            softmax(&mut shares);
-            let out = &mut out[part(0)];
-            for (share, values) in shares.iter().zip(values.chunks_exact(size)) {
-                for (sum, value) in out.iter_mut().zip(values) {
-                    *sum += share * value;
+                let (shares, scale) = (&mut shares[..length], 1.0 / (size as f32).sqrt());
+                for (row, out) in text.chunks_exact(3 * width).zip(out.chunks_exact_mut(width)) {
+                    shares.fill(0.0);
+                    for ((value, bias), keys) in row[part(0)].iter().zip(&bias[part(0)]).zip(keys.chunks_exact(length)) {
+                        let query = (value + bias) * scale;
+                        for (share, key) in shares.iter_mut().zip(keys) {
+                            *share += query * key;
+                        }
+                    }
+                    softmax(shares);
+                    let out = &mut out[part(0)];
+                    out.fill(0.0);
+                    for (share, values) in shares.iter().zip(values.chunks_exact(size)) {
+                        for (sum, value) in out.iter_mut().zip(values) {
+                            *sum += share * value;
+                        }
+                    }
                 }
             }
         }

@@ -1,10 +1,10 @@
 //! Products with weights that were put, when loaded, into the order in which the processor asks for them: a general product does
 //! so each time, which for a single sentence takes as long as multiplying.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape};
+use candle_core::{CpuStorage, InplaceOp2, Layout, Result};
 use pulp::{Arch, Simd, WithSimd};
 
-use super::ops::values;
+use super::ops::{values, values_mut};
 
 /// A panel is as many outputs wide as so many of the processor's vectors.
 const VECTORS: usize = 2;
@@ -41,22 +41,19 @@ impl Matrix {
     }
 
     /// Each row of inputs times the weights.
-    fn times(&self, rows: &[f32]) -> Vec<f32> {
-        let mut out = vec![0.0; rows.len() / self.inputs * self.outputs];
-        Arch::new().dispatch(Times { matrix: self, rows, out: &mut out });
-        out
+    fn times(&self, rows: &[f32], out: &mut [f32]) {
+        Arch::new().dispatch(Times { matrix: self, rows, out });
     }
 }
 
-impl CustomOp1 for Matrix {
+impl InplaceOp2 for Matrix {
     fn name(&self) -> &'static str {
         "packed-product"
     }
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let out = self.times(values(storage, layout)?);
-        let shape = Shape::from((out.len() / self.outputs, self.outputs));
-        Ok((CpuStorage::F32(out), shape))
+    fn cpu_fwd(&self, out: &mut CpuStorage, layout: &Layout, rows: &CpuStorage, layout_of_rows: &Layout) -> Result<()> {
+        self.times(values(rows, layout_of_rows)?, values_mut(out, layout)?);
+        Ok(())
     }
 }
 
@@ -144,7 +141,8 @@ mod tests {
     fn products_are_those_of_the_definition() {
         for (rows, inputs, outputs) in [(1, 32, 32), (5, 384, 64), (12, 7, 96), (13, 64, 32), (97, 16, 32), (200, 48, 64)] {
             let (input, weights) = (numbers(rows * inputs), numbers(outputs * inputs));
-            let found = Matrix::pack(&weights, inputs).times(&input);
+            let mut found = vec![f32::NAN; rows * outputs];
+            Matrix::pack(&weights, inputs).times(&input, &mut found);
             for row in 0..rows {
                 for output in 0..outputs {
                     let pairs = input[row * inputs..][..inputs].iter().zip(&weights[output * inputs..][..inputs]);
