@@ -123,7 +123,8 @@ impl<'a> Passage<'a> {
         let mut mentions = Vec::new();
         for (piece, read) in pieces.iter().zip(read) {
             for (named, stance) in book.find(piece.text).into_iter().zip(&read.stances) {
-                let Some(shares) = stance else { continue };
+                let Some(mut shares) = stance.clone() else { continue };
+                rules::directed(&piece.text[..named.place.start], &mut shares);
                 let Some(best) = (0..shares.len()).max_by(|a, b| shares[*a].total_cmp(&shares[*b])) else { continue };
                 // Beyond the stances: the word only looks like the name.
                 let Some(&stance) = Stance::ALL.get(best) else { continue };

@@ -1,7 +1,7 @@
 //! Rules that refine what the model decided, where the form of a sentence says more than a small model reads from its words.
 //! `rapport eval reader` prints its figures with them and without.
 
-use crate::domain::reading::HighlightKind;
+use crate::domain::reading::{HighlightKind, Stance};
 
 /// Where it applies, an answer is moved so far on the scale of log odds: 2 turns 0.5 into 0.88, and 0.12 into 0.5.
 struct Rule {
@@ -22,6 +22,50 @@ pub fn refined(kind: HighlightKind, sentence: &str, probability: f32) -> f32 {
         return probability;
     }
     1.0 / (1.0 + (1.0 - probability) / probability.max(f32::MIN_POSITIVE) * (-shift).exp())
+}
+
+/// What stands right before a competitor's name when somebody goes from it, or to it.
+const LEAVING: [&str; 16] = [
+    "switching from",
+    "switch from",
+    "moving from",
+    "move from",
+    "moving away from",
+    "move away from",
+    "moving off",
+    "move off",
+    "migrating from",
+    "migrate from",
+    "migrating off",
+    "migrate off",
+    "leaving",
+    "dropping",
+    "ditching",
+    "replacing",
+];
+const JOINING: [&str; 9] =
+    ["switching to", "switch to", "switching over to", "moving to", "move to", "moving over to", "move over to", "migrating to", "migrate to"];
+/// Among the words before, they turn the direction round.
+const NEGATIONS: [&str; 5] = ["not", "never", "no", "without", "cannot"];
+
+/// How likely each stance is when the words before the name tell which way somebody goes: the model mixes up the two.
+pub fn directed(before: &str, shares: &mut [f32]) {
+    const SHIFT: f32 = 3.0;
+    let before = before.to_lowercase();
+    let before = before.trim_end();
+    let nearest: Vec<&str> = before.split_whitespace().rev().take(6).collect();
+    if nearest.iter().any(|word| NEGATIONS.contains(word) || word.ends_with("n't")) {
+        return;
+    }
+    let is_said = |ways: &[&str]| ways.iter().any(|way| before.strip_suffix(way).is_some_and(|rest| !rest.ends_with(char::is_alphanumeric)));
+    let toward = [(Stance::SwitchingFrom, is_said(&LEAVING)), (Stance::SwitchingTo, is_said(&JOINING))];
+    for stance in toward.iter().filter(|(_, said)| *said).map(|(stance, _)| stance) {
+        if let Some(share) = Stance::ALL.iter().position(|other| other == stance).and_then(|at| shares.get_mut(at)) {
+            *share *= SHIFT.exp();
+        }
+        let total: f32 = shares.iter().sum();
+        shares.iter_mut().for_each(|share| *share /= total);
+    }
 }
 
 fn ends_with_a_question_mark(sentence: &str) -> bool {
@@ -48,5 +92,21 @@ mod tests {
             assert!((0.0..=1.0).contains(&question("Any news?", probability)));
         }
         assert!(question("Any news?", 0.3) < question("Any news?", 0.4));
+    }
+
+    #[test]
+    fn who_goes_where_is_told_by_the_words_before_the_name() {
+        let likeliest = |before: &str| {
+            let mut shares = vec![0.1; Stance::ALL.len() + 1];
+            shares[0] = 0.2;
+            directed(before, &mut shares);
+            let best = (0..shares.len()).max_by(|a, b| shares[*a].total_cmp(&shares[*b])).unwrap();
+            Stance::ALL[best]
+        };
+        assert_eq!(likeliest("We are switching from "), Stance::SwitchingFrom);
+        assert_eq!(likeliest("Next year we move over to "), Stance::SwitchingTo);
+        for other in ["We are not switching to ", "We heard about ", "They sell bereplacing "] {
+            assert_eq!(likeliest(other), Stance::ALL[0], "{other}");
+        }
     }
 }
