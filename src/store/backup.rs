@@ -180,7 +180,7 @@ fn private(path: &Path) -> Result<()> {
     options.open(path).map(drop).map_err(|e| StoreError::Refused(format!("{}: {e}", path.display())))
 }
 
-/// A table with its columns, each with whether it holds numbers, texts or bytes: the same in both databases.
+/// A table with its columns, each with what it holds: the same in both databases.
 struct Table {
     name: String,
     columns: Vec<(String, Holds)>,
@@ -189,6 +189,7 @@ struct Table {
 #[derive(Clone, Copy)]
 enum Holds {
     Number,
+    Fraction,
     Text,
     Bytes,
 }
@@ -205,6 +206,7 @@ async fn tables(connection: &mut SqliteConnection) -> Result<Vec<Table>> {
             sqlx::query_as("SELECT name, type FROM pragma_table_info($1) ORDER BY cid").bind(&name).fetch_all(&mut *connection).await?;
         let holds = |kind: &str| match kind {
             "INTEGER" => Holds::Number,
+            "REAL" => Holds::Fraction,
             "BLOB" => Holds::Bytes,
             _ => Holds::Text,
         };
@@ -226,6 +228,7 @@ macro_rules! copy_rows {
             for (place, (_, holds)) in $table.columns.iter().enumerate() {
                 query = match holds {
                     Holds::Number => query.bind(row.try_get::<Option<i64>, _>(place)?),
+                    Holds::Fraction => query.bind(row.try_get::<Option<f64>, _>(place)?),
                     Holds::Text => query.bind(row.try_get::<Option<String>, _>(place)?),
                     Holds::Bytes => query.bind(row.try_get::<Option<Vec<u8>>, _>(place)?),
                 };
