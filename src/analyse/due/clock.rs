@@ -18,9 +18,7 @@ pub(super) enum Clock {
 impl Reader<'_> {
     /// "In two hours", "within the hour", "half an hour from now".
     pub fn hours(&self, at: usize) -> Option<(SignedDuration, usize)> {
-        // "Give me an hour and I'll have it."
         let leads = matches!(self.word(at), "in" | "within");
-        let granted = self.is_granted(at);
         let from = if leads { at + 1 } else { at };
         let minutes = |n: i64| SignedDuration::from_mins(n);
         let (span, next) = if let (true, Some(next)) = (leads, self.are(from, &["the", "hour"])) {
@@ -37,7 +35,7 @@ impl Reader<'_> {
             };
             (minutes(n * minutes_of_unit), unit + 1)
         };
-        let next = if leads || granted { next } else { self.are(next, &["from", "now"])? };
+        let next = if leads || self.is_granted(at) { next } else { self.are(next, &["from", "now"])? };
         Some((span, next))
     }
 

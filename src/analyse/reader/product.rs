@@ -1,7 +1,7 @@
 //! Products with weights that were put, when loaded, into the order in which the processor asks for them: a general product does
 //! so each time, which for a single sentence takes as long as multiplying.
 
-use candle_core::{CpuStorage, InplaceOp2, Layout, Result};
+use candle_core::{CpuStorage, Error, InplaceOp2, Layout, Result};
 use pulp::{Arch, Simd, WithSimd};
 
 use super::ops::{values, values_mut};
@@ -25,9 +25,14 @@ pub(super) struct Matrix {
 
 impl Matrix {
     /// `rows` has a row of weights for each output.
-    pub fn pack(rows: &[f32], inputs: usize) -> Matrix {
+    ///
+    /// # Errors
+    /// When they are not whole rows that fill panels: files of another model.
+    pub fn pack(rows: &[f32], inputs: usize) -> Result<Matrix> {
         let (outputs, wide) = (rows.len() / inputs, Arch::new().dispatch(Width));
-        assert!(rows.len() == outputs * inputs && outputs.is_multiple_of(wide), "{outputs} outputs fill panels of {wide}");
+        if rows.len() != outputs * inputs || !outputs.is_multiple_of(wide) {
+            return Err(Error::Msg(format!("{} weights are no rows of {inputs}, or do not fill panels of {wide}", rows.len())));
+        }
         let mut numbers = vec![0.0; rows.len() + LINE / size_of::<f32>()];
         let start = numbers.as_ptr().align_offset(LINE).min(LINE / size_of::<f32>());
         for (panel, rows) in numbers[start..].chunks_exact_mut(wide * inputs).zip(rows.chunks_exact(wide * inputs)) {
@@ -37,7 +42,7 @@ impl Matrix {
                 }
             }
         }
-        Matrix { numbers, start, inputs, outputs }
+        Ok(Matrix { numbers, start, inputs, outputs })
     }
 
     /// Each row of inputs times the weights.
@@ -138,11 +143,16 @@ mod tests {
     }
 
     #[test]
+    fn weights_of_another_shape_are_refused() {
+        assert!(Matrix::pack(&numbers(100), 7).is_err());
+    }
+
+    #[test]
     fn products_are_those_of_the_definition() {
         for (rows, inputs, outputs) in [(1, 32, 32), (5, 384, 64), (12, 7, 96), (13, 64, 32), (97, 16, 32), (200, 48, 64)] {
             let (input, weights) = (numbers(rows * inputs), numbers(outputs * inputs));
             let mut found = vec![f32::NAN; rows * outputs];
-            Matrix::pack(&weights, inputs).times(&input, &mut found);
+            Matrix::pack(&weights, inputs).unwrap().times(&input, &mut found);
             for row in 0..rows {
                 for output in 0..outputs {
                     let pairs = input[row * inputs..][..inputs].iter().zip(&weights[output * inputs..][..inputs]);

@@ -20,7 +20,7 @@ impl Weights {
     }
 
     pub fn matrix(&mut self, name: &str, inputs: usize) -> Result<Matrix> {
-        Ok(Matrix::pack(&self.numbers(name)?, inputs))
+        Matrix::pack(&self.numbers(name)?, inputs)
     }
 
     pub fn numbers(&mut self, name: &str) -> Result<Vec<f32>> {
