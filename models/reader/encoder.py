@@ -10,6 +10,8 @@ from torch.nn import functional as F
 from rows import OBJECTIONS, SENTIMENTS, SIGNALS, STANCES
 
 WIDTH, LAYERS, HEADS, INNER, EPSILON = 384, 6, 12, 1536, 1e-12
+# Words and the first layers stay as they are: our rows are few beside what they were learnt from.
+KEPT = 2
 
 
 class Layer(nn.Module):
@@ -77,8 +79,9 @@ class Reader(nn.Module):
         self.segments = nn.Embedding(2, WIDTH)
         self.norm = nn.LayerNorm(WIDTH, eps=EPSILON)
         self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
-        self.vector = nn.Linear(WIDTH, WIDTH)
-        nn.init.eye_(self.vector.weight)
+        self.vector = nn.Linear(LAYERS * WIDTH, WIDTH)
+        nn.init.zeros_(self.vector.weight)
+        nn.init.eye_(self.vector.weight[:, -WIDTH:])
         nn.init.zeros_(self.vector.bias)
         self.sentiment = Head(len(SENTIMENTS))
         self.question = Head(1)
@@ -88,19 +91,29 @@ class Reader(nn.Module):
         self.stance = Stance()
 
     def encode(self, ids, segments, mask, drop=0.0):
-        places = torch.arange(ids.shape[1])
-        x = self.norm(self.words(ids) + self.places(places) + self.segments(segments))
+        """What each layer makes of the tokens."""
+        seen, made = mask[:, None, None, :], []
+        with torch.no_grad():
+            x = self.norm(self.words(ids) + self.places(torch.arange(ids.shape[1])) + self.segments(segments))
+            for layer in self.layers[:KEPT]:
+                x = layer(x, seen, 0.0)
+                made.append(x)
         x = F.dropout(x, drop, self.training)
-        seen = mask[:, None, None, :]
-        for layer in self.layers:
+        for layer in self.layers[KEPT:]:
             x = layer(x, seen, drop)
-        return x
+            made.append(x)
+        return made
+
+    def learning(self):
+        """The weights that are learnt, by name."""
+        kept = ("words.", "places.", "segments.", "norm.", *(f"layers.{n}." for n in range(KEPT)))
+        return [(name, weight) for name, weight in self.named_parameters() if not name.startswith(kept)]
 
     def forward(self, ids, segments, mask, mention=None, drop=0.0):
-        x = self.encode(ids, segments, mask, drop)
-        words = mask & (segments == 1)
-        weight = words.float() / words.sum(-1, keepdim=True)
-        read = {"vector": F.normalize(self.vector((weight.unsqueeze(1) @ x.float()).squeeze(1)).float(), dim=-1)}
+        made = self.encode(ids, segments, mask, drop)
+        x, words = made[-1], mask & (segments == 1)
+        read = {"means": torch.cat([mean(layer, words) for layer in made], -1)}
+        read["vector"] = F.normalize(self.vector(read["means"]).float(), dim=-1)
         read["sentiment"] = self.sentiment(x, words, drop)[0]
         read["question"] = self.question(x, words, drop)[0]
         read["commitment"] = self.commitment(x, words, drop)[0]
@@ -111,11 +124,14 @@ class Reader(nn.Module):
         return read
 
 
+def mean(x, mask):
+    weight = mask.float() / mask.sum(-1, keepdim=True)
+    return (weight.unsqueeze(1) @ x.float()).squeeze(1)
+
+
 def original_vectors(reader, ids, mask):
     """The sentence vectors of the encoder that we start from: the mean over all tokens of one plain sentence."""
-    x = reader.encode(ids, torch.zeros_like(ids), mask)
-    weight = mask.float() / mask.sum(-1, keepdim=True)
-    return F.normalize((weight.unsqueeze(1) @ x.float()).squeeze(1), dim=-1)
+    return F.normalize(mean(reader.encode(ids, torch.zeros_like(ids), mask)[-1], mask), dim=-1)
 
 
 def load_original(path):

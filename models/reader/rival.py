@@ -19,7 +19,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 
-from encoder import load_original
+from encoder import load_original, mean
 
 THREADS = 2
 
@@ -30,9 +30,7 @@ class Vectors(nn.Module):
         self.reader = reader
 
     def forward(self, ids, mask):
-        x = self.reader.encode(ids, torch.zeros_like(ids), mask)
-        weight = mask.float() / mask.sum(-1, keepdim=True)
-        return (weight.unsqueeze(1) @ x).squeeze(1)
+        return mean(self.reader.encode(ids, torch.zeros_like(ids), mask)[-1], mask)
 
 
 def session(folder):

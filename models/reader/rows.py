@@ -10,6 +10,9 @@ import json
 import pathlib
 import re
 
+import texts
+from texts import lines
+
 SENTIMENTS = ["negative", "neutral", "positive"]
 ACTS = ["question", "commitment", "objection", "positive_signal"]
 OBJECTIONS = ["price", "timing", "authority", "need", "trust", "legal_security", "integration", "other"]
@@ -21,11 +24,6 @@ MEASURE_ONLY = ("aeslc", "airline", "ectsum", "compsent")
 OWN = pathlib.Path(__file__).parent / "data"
 # Whole batches that are only measured.
 KEPT_OUT = ("f.tsv", "m.tsv", "stance-c.tsv", "trap-b.tsv")
-
-
-def lines(path):
-    with open(path, encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
 
 
 def share(key):
@@ -180,6 +178,20 @@ def public(folder):
     return learnt, measured
 
 
+def named_by_hash(folder):
+    """Sentences and mentions of public sets with the labels that this project gave them (`data/public.tsv`, `public-mentions.tsv`)."""
+    told = [line.split("\t") for line in (OWN / "public.tsv").read_text(encoding="utf-8").splitlines()]
+    mentions = [line.split("\t") for line in (OWN / "public-mentions.tsv").read_text(encoding="utf-8").splitlines()]
+    found = texts.labelled(folder, {row[0] for row in told + mentions})
+    rows = []
+    for name, label, acts in told:
+        acts = [] if acts == "-" else [(act.split(":") + [None])[:2] for act in acts.split(";")]
+        rows.append({"from": "public acts" if acts else "public"} | labelled(found[name] | {"sentiment": label}, acts))
+    for name, start, end, stance in mentions:
+        rows.append({"from": "public mentions", "mention": (int(start), int(end), STANCES.index(stance))} | found[name])
+    return rows
+
+
 def meeting_acts(path, thin):
     """Questions of real meetings: yes/no, open, or, alternative; rhetorical ones and all else are none."""
     rows, before = [], {}
@@ -199,6 +211,8 @@ def meeting_acts(path, thin):
 def own():
     learnt, measured = [], []
     for path in sorted(OWN.glob("*.tsv")):
+        if path.name.startswith("public"):
+            continue
         (measured if path.name in KEPT_OUT else learnt).extend(batch(path))
     return learnt, measured
 

@@ -87,7 +87,7 @@ impl<'a> Passage<'a> {
         for (piece, read) in pieces.iter().zip(read) {
             let mut add = |kind, probability: f32, subtype: Option<(&[Subtype], &[f32])>, side| {
                 let probability = rules::refined(kind, piece.text, probability);
-                if probability < 0.5 {
+                if probability < rules::least(kind) {
                     return;
                 }
                 let subtype = subtype.and_then(|(names, shares)| {
@@ -186,7 +186,7 @@ fn is_latin(text: &str) -> bool {
 /// How much a sentence weighs in its message: greetings and set phrases nothing, what judges more than what reports.
 fn weight(text: &str, read: &Read) -> f64 {
     let judges = f64::from(read.sentiment[0] + read.sentiment[2]);
-    if is_formula(text) { 0.0 } else { 0.25 + judges * judges }
+    if is_formula(text) { 0.0 } else { 0.15 + judges }
 }
 
 /// "Hi Ann," and "Thanks in advance" are manners.

@@ -8,7 +8,7 @@ use super::product::Matrix;
 use super::weights::Weights;
 
 pub(super) const WIDTH: usize = 384;
-const LAYERS: usize = 6;
+pub(super) const LAYERS: usize = 6;
 const HEADS: usize = 12;
 const INNER: usize = 1_536;
 
@@ -17,6 +17,15 @@ const INNER: usize = 1_536;
 pub(super) struct Tokens {
     pub ids: Vec<u32>,
     pub before: usize,
+}
+
+/// What the layers made of texts.
+#[derive(Debug)]
+pub(super) struct Encoded {
+    /// One vector for each token, text after text.
+    pub words: Vec<f32>,
+    /// For each text, the mean of its sentence's tokens after each layer, one layer after the other.
+    pub means: Vec<Vec<f32>>,
 }
 
 #[derive(Debug)]
@@ -55,8 +64,7 @@ impl Encoder {
         })
     }
 
-    /// One vector for each token, text after text.
-    pub fn encode(&self, texts: &[&Tokens]) -> Result<Vec<f32>> {
+    pub fn encode(&self, texts: &[&Tokens]) -> Result<Encoded> {
         let lengths: Vec<usize> = texts.iter().map(|text| text.ids.len()).collect();
         let count: usize = lengths.iter().sum();
         let mut x = vec![0.0_f32; count * WIDTH];
@@ -72,11 +80,31 @@ impl Encoder {
         }
         self.norm.rows(&mut x);
         let room = Room::new(x, count)?;
+        let mut means = vec![Vec::with_capacity(LAYERS * WIDTH); texts.len()];
+        let mut words = Vec::new();
         for layer in &self.layers {
             layer.forward(&room, &lengths)?;
+            words = room.x.flatten_all()?.to_vec1()?;
+            let mut from = 0;
+            for (text, means) in texts.iter().zip(&mut means) {
+                let to = from + text.ids.len();
+                means.extend(mean(&words[(from + text.before) * WIDTH..to * WIDTH]));
+                from = to;
+            }
         }
-        room.x.flatten_all()?.to_vec1()
+        Ok(Encoded { words, means })
     }
+}
+
+fn mean(tokens: &[f32]) -> [f32; WIDTH] {
+    let mut mean = [0.0; WIDTH];
+    let count = (tokens.len() / WIDTH) as f32;
+    for token in tokens.chunks_exact(WIDTH) {
+        for (sum, value) in mean.iter_mut().zip(token) {
+            *sum += value / count;
+        }
+    }
+    mean
 }
 
 /// What a pass works on, a row for each token: made once, not at each step.

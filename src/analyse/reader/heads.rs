@@ -3,9 +3,12 @@
 use candle_core::Result;
 use pulp::Arch;
 
-use super::encoder::WIDTH;
+use super::encoder::{LAYERS, WIDTH};
 use super::ops::{dot, gelu, softmax};
 use super::weights::Weights;
+
+/// Numbers between a head's look at the words and its answers.
+const HIDDEN: usize = 192;
 
 /// A matrix with one row for each output, and a bias.
 #[derive(Debug)]
@@ -15,8 +18,9 @@ struct Dense {
 }
 
 impl Dense {
-    fn new(weights: &mut Weights, name: &str) -> Result<Dense> {
-        Ok(Dense { rows: weights.numbers(&format!("{name}.weight"))?, bias: weights.numbers(&format!("{name}.bias"))? })
+    fn new(weights: &mut Weights, name: &str, inputs: usize) -> Result<Dense> {
+        let dense = Dense { rows: weights.numbers(&format!("{name}.weight"))?, bias: weights.numbers(&format!("{name}.bias"))? };
+        if dense.rows.len() == inputs * dense.bias.len() { Ok(dense) } else { candle_core::bail!("{name} has another shape") }
     }
 
     fn of(&self, input: &[f32]) -> Vec<f32> {
@@ -39,25 +43,19 @@ fn attend(query: &[f32], words: &[f32]) -> Vec<f32> {
     })
 }
 
-/// From the words' vectors to that of their sentence.
+/// From what each layer makes of a sentence to the vector of its meaning. The first layers still know the words as the encoder did that
+/// this one began as; the last ones know what they do.
 #[derive(Debug)]
 pub(super) struct VectorHead(Dense);
 
 impl VectorHead {
     pub fn new(weights: &mut Weights, name: &str) -> Result<VectorHead> {
-        Ok(VectorHead(Dense::new(weights, name)?))
+        Ok(VectorHead(Dense::new(weights, name, LAYERS * WIDTH)?))
     }
 
-    /// Their mean, turned to where sentences of like meaning are near each other; of length one.
-    pub fn of(&self, words: &[f32]) -> Vec<f32> {
-        let mut mean = vec![0.0; WIDTH];
-        let count = (words.len() / WIDTH) as f32;
-        for word in words.chunks_exact(WIDTH) {
-            for (sum, value) in mean.iter_mut().zip(word) {
-                *sum += value / count;
-            }
-        }
-        let mut vector = self.0.of(&mean);
+    /// Of length one: sentences of like meaning are near each other.
+    pub fn of(&self, means: &[f32]) -> Vec<f32> {
+        let mut vector = self.0.of(means);
         let length = dot(&vector, &vector).sqrt().max(f32::MIN_POSITIVE);
         vector.iter_mut().for_each(|value| *value /= length);
         vector
@@ -75,8 +73,8 @@ impl Head {
     pub fn new(weights: &mut Weights, name: &str, answers: usize) -> Result<Head> {
         Ok(Head {
             query: weights.numbers(&format!("{name}.query"))?,
-            dense: Dense::new(weights, &format!("{name}.dense"))?,
-            answers: (0..answers).map(|n| Dense::new(weights, &format!("{name}.answers.{n}"))).collect::<Result<_>>()?,
+            dense: Dense::new(weights, &format!("{name}.dense"), WIDTH)?,
+            answers: (0..answers).map(|n| Dense::new(weights, &format!("{name}.answers.{n}"), HIDDEN)).collect::<Result<_>>()?,
         })
     }
 
@@ -99,9 +97,9 @@ pub(super) struct StanceHead {
 impl StanceHead {
     pub fn new(weights: &mut Weights, name: &str) -> Result<StanceHead> {
         Ok(StanceHead {
-            query: Dense::new(weights, &format!("{name}.query"))?,
-            dense: Dense::new(weights, &format!("{name}.dense"))?,
-            answer: Dense::new(weights, &format!("{name}.answer"))?,
+            query: Dense::new(weights, &format!("{name}.query"), WIDTH)?,
+            dense: Dense::new(weights, &format!("{name}.dense"), 2 * WIDTH)?,
+            answer: Dense::new(weights, &format!("{name}.answer"), HIDDEN)?,
         })
     }
 

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::domain::entry::Side;
-use encoder::{Encoder, Tokens, WIDTH};
+use encoder::{Encoded, Encoder, Tokens, WIDTH};
 use heads::{Head, StanceHead, VectorHead};
 use tokens::{Tokenized, Words};
 use weights::Weights;
@@ -202,25 +202,25 @@ impl Reader {
             let (batch, after) = rest.split_at(rest.iter().take_while(fits).count().max(1));
             rest = after;
             let texts: Vec<&Tokens> = batch.iter().map(|one| &one.tokens).collect();
-            let vectors = self.encoder.encode(&texts)?;
+            let Encoded { words, means } = self.encoder.encode(&texts)?;
             let mut from = 0;
-            for Tokenized { tokens, mentions } in batch {
+            for (Tokenized { tokens, mentions }, means) in batch.iter().zip(&means) {
                 let to = from + tokens.ids.len();
-                read.push(self.decide(&vectors[(from + tokens.before) * WIDTH..to * WIDTH], mentions));
+                read.push(self.decide(&words[(from + tokens.before) * WIDTH..to * WIDTH], means, mentions));
                 from = to;
             }
         }
         Ok(read)
     }
 
-    /// From the vectors of a sentence's tokens.
-    fn decide(&self, words: &[f32], mentions: &[Vec<usize>]) -> Read {
+    /// From the vectors of a sentence's tokens, and their means after each layer.
+    fn decide(&self, words: &[f32], means: &[f32], mentions: &[Vec<usize>]) -> Read {
         let scales = &self.calibration;
         let yes = |answers: &[Vec<f32>], scale: &Scale| 1.0 / (1.0 + (-(answers[0][0] / scale.temperature + scale.shift)).exp());
         let sentiment = shares(&self.sentiment.of(words)[0], &scales.sentiment);
         let (objection, signal) = (self.objection.of(words), self.positive_signal.of(words));
         Read {
-            vector: self.vector.of(words),
+            vector: self.vector.of(means),
             sentiment: [sentiment[0], sentiment[1], sentiment[2]],
             question: yes(&self.question.of(words), &scales.question),
             commitment: yes(&self.commitment.of(words), &scales.commitment),
