@@ -5,7 +5,7 @@ use clap::Args;
 use rapport::config::Config;
 use rapport::index::query;
 use rapport::index::search::{Order, Request};
-use rapport::pipeline::search::search;
+use rapport::pipeline::search::{moment, search};
 use rapport::store::account;
 
 use super::show::{self, FAINT, HEADING};
@@ -42,16 +42,17 @@ pub struct Options {
 }
 
 pub async fn run(options: Options, config: Config) -> Outcome {
-    let query = query::parse(&options.query).map_err(|e| Failure::Usage(format!("the query cannot be read: {e}")))?;
-    if query == query::Query::All && options.account.is_none() && options.from.is_none() && options.to.is_none() {
-        return Err(Failure::Usage("the query is empty; give at least one word or a filter".to_owned()));
-    }
     if let (Some(from), Some(to)) = (options.from, options.to)
         && from >= to
     {
         return Err(Failure::Usage(format!("--from {from} is not before --to {to}")));
     }
     let (service, workspace, _lock) = options.place.open_to_read(config).await?;
+    let query = query::parse(&options.query, &moment(&service, workspace).await?);
+    let query = query.map_err(|e| Failure::Usage(format!("the query cannot be read: {e}")))?;
+    if query == query::Query::All && options.account.is_none() && options.from.is_none() && options.to.is_none() {
+        return Err(Failure::Usage("the query is empty; give at least one word or a filter".to_owned()));
+    }
     let mut account = None;
     if let Some(id) = &options.account {
         let mut tx = service.store.read(workspace).await?;

@@ -16,6 +16,7 @@ pub mod tokenizer;
 pub mod write;
 
 mod collect;
+mod compile;
 
 pub use search::{Index, Request, Results};
 pub use write::Writer;

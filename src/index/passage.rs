@@ -306,8 +306,12 @@ mod tests {
     use super::*;
     use crate::domain::entry::{EntryType, Segment};
     use crate::domain::span::slice;
-    use crate::index::query::parse;
+    use crate::index::query::{Query, QueryError};
     use crate::ingest::reply;
+
+    fn parse(text: &str) -> Result<Query, QueryError> {
+        crate::index::query::parse(text, &jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC))
+    }
 
     fn entry(body: &str) -> Entry {
         let mut entry = Entry::new("e".into(), EntryType::EmailReceived, jiff::Timestamp::UNIX_EPOCH);

@@ -1,22 +1,17 @@
 //! Searching: a query value and its scope become tantivy's query, one pass answers, and the page's numbers come back.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tantivy::directory::MmapDirectory;
-use tantivy::query::{
-    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, InvertedIndexRangeQuery, Occur, PhraseQuery, Query as EngineQuery, TermQuery, TermSetQuery,
-};
-use tantivy::schema::IndexRecordOption;
-use tantivy::{IndexReader, ReloadPolicy, Term};
+use tantivy::{IndexReader, ReloadPolicy};
 
 use super::collect::{Collect, Collected};
 use super::query::Query;
 use super::schema::{self, Fields};
-use super::{Result, write};
+use super::{Result, compile, write};
 use crate::domain::entry::EntryType;
 
 words! {
@@ -35,6 +30,8 @@ pub struct Request {
     pub to: Option<Timestamp>,
     /// Filter keys of which one must have taken part.
     pub people: Option<Vec<String>>,
+    /// Numbers of the accounts that the query names, by name.
+    pub named: HashMap<String, Vec<i64>>,
     pub order: Order,
     pub limit: usize,
     pub after: Option<Position>,
@@ -51,6 +48,7 @@ impl Request {
             from: None,
             to: None,
             people: None,
+            named: HashMap::new(),
             order: Order::Newest,
             limit,
             after: None,
@@ -181,92 +179,12 @@ impl Index {
     /// # Errors
     /// When the index cannot be read.
     pub fn search(&self, request: &Request) -> Result<Results> {
-        let query = self.scoped(request);
-        let collect = Collect {
-            order: request.order,
-            limit: request.limit + 1,
-            after: request.after,
-            from: request.from.map_or(i64::MIN, |t| t.as_microsecond()),
-            to: request.to.map_or(i64::MAX, |t| t.as_microsecond()),
-            facets: request.facets,
-        };
-        let collected = self.reader.searcher().search(&query, &collect)?;
+        let (from, to) = compile::times(request);
+        let collect = Collect { order: request.order, limit: request.limit + 1, after: request.after, from, to, facets: request.facets };
+        let collected = self.reader.searcher().search(&compile::scoped(&self.fields, request), &collect)?;
         Ok(results(collected, request.limit))
     }
 
-    /// The query inside its scope.
-    fn scoped(&self, request: &Request) -> BooleanQuery {
-        let f = &self.fields;
-        let number = |field, value: i64| Term::from_field_u64(field, value.unsigned_abs());
-        let mut clauses = Vec::new();
-        if let Some(account) = request.account {
-            clauses.push(filter(term(number(f.account, account))));
-        }
-        if !request.types.is_empty() {
-            let types = request.types.iter().map(|t| Term::from_field_text(f.r#type, t.as_str()));
-            clauses.push(filter(Box::new(TermSetQuery::new(types))));
-        }
-        if let Some(people) = &request.people {
-            let people = people.iter().map(|p| Term::from_field_text(f.person, p));
-            clauses.push(filter(Box::new(TermSetQuery::new(people))));
-        }
-        if request.query != Query::All || clauses.is_empty() {
-            clauses.push((Occur::Must, self.engine_query(&request.query)));
-        }
-        BooleanQuery::new(clauses)
-    }
-
-    fn engine_query(&self, query: &Query) -> Box<dyn EngineQuery> {
-        match query {
-            Query::All => Box::new(AllQuery),
-            Query::Word(word) => self.in_any_field(|field| term(Term::from_field_text(field, word))),
-            Query::Phrase(words) => {
-                self.in_any_field(|field| Box::new(PhraseQuery::new(words.iter().map(|w| Term::from_field_text(field, w)).collect())))
-            }
-            Query::Prefix(prefix) => self.in_any_field(|field| {
-                let range = InvertedIndexRangeQuery::new(
-                    Bound::Included(Term::from_field_text(field, prefix)),
-                    // No character sorts behind this one.
-                    Bound::Excluded(Term::from_field_text(field, &format!("{prefix}\u{10ffff}"))),
-                );
-                Box::new(range)
-            }),
-            Query::Not(inner) => Box::new(BooleanQuery::new(vec![(Occur::Must, Box::new(AllQuery)), (Occur::MustNot, self.engine_query(inner))])),
-            Query::And(parts) => Box::new(BooleanQuery::new(
-                // A group may only exclude: then it excludes from everything.
-                all_if(parts.iter().all(|part| matches!(part, Query::Not(_))))
-                    .into_iter()
-                    .chain(parts.iter().map(|part| match part {
-                        Query::Not(inner) => (Occur::MustNot, self.engine_query(inner)),
-                        part => (Occur::Must, self.engine_query(part)),
-                    }))
-                    .collect(),
-            )),
-            Query::Or(parts) => Box::new(BooleanQuery::new(parts.iter().map(|part| (Occur::Should, self.engine_query(part))).collect())),
-        }
-    }
-
-    fn in_any_field(&self, query: impl Fn(tantivy::schema::Field) -> Box<dyn EngineQuery>) -> Box<dyn EngineQuery> {
-        let parts = self.fields.words().into_iter().map(|(field, _, weight)| {
-            let weighted: Box<dyn EngineQuery> = Box::new(BoostQuery::new(query(field), weight));
-            (Occur::Should, weighted)
-        });
-        Box::new(BooleanQuery::new(parts.collect()))
-    }
-}
-
-fn term(term: Term) -> Box<dyn EngineQuery> {
-    let option = if term.typ() == tantivy::schema::Type::Str { IndexRecordOption::WithFreqs } else { IndexRecordOption::Basic };
-    Box::new(TermQuery::new(term, option))
-}
-
-fn all_if(wanted: bool) -> Option<(Occur, Box<dyn EngineQuery>)> {
-    wanted.then(|| (Occur::Must, Box::new(AllQuery) as Box<dyn EngineQuery>))
-}
-
-/// Narrows without adding to the score.
-fn filter(query: Box<dyn EngineQuery>) -> (Occur, Box<dyn EngineQuery>) {
-    (Occur::Must, Box::new(ConstScoreQuery::new(query, 0.0)))
 }
 
 fn results(collected: Collected, limit: usize) -> Results {
@@ -296,8 +214,12 @@ mod tests {
     use crate::domain::entry::{Entry, Participant, ParticipantRole};
     use crate::domain::span::{Span, SpanKind};
     use crate::index::document::Document;
-    use crate::index::query::parse;
+    use crate::index::query::QueryError;
     use crate::index::write::{Change, Writer};
+
+    fn parse(text: &str) -> std::result::Result<Query, QueryError> {
+        crate::index::query::parse(text, &Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC))
+    }
 
     fn document(number: i64, day: i64, kind: EntryType, subject: &str, new: &str, quoted: &str) -> Document {
         let mut entry = Entry::new(format!("e{number}"), kind, Timestamp::from_second(1_750_000_000 + day * 86_400).unwrap());
@@ -310,7 +232,7 @@ mod tests {
             email: Some(format!("p{}@acme.example", number % 3)),
         });
         let spans = [Span::new(SpanKind::New, 0, middle), Span::new(SpanKind::Quoted, middle, end)];
-        Document::of(number, 1 + number % 2, &entry, &spans, &[])
+        Document::of(number, 1 + number % 2, &entry, &spans, &[], None)
     }
 
     fn index(documents: Vec<Document>) -> (tempfile::TempDir, Index) {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use jiff::Zoned;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,9 +12,10 @@ use crate::domain::WorkspaceId;
 use crate::domain::entry::{EntryType, Side, name_key};
 use crate::domain::record::{Contact, Kind, TeamMember};
 use crate::index::passage::{self, Passage};
+use crate::index::query::Query;
 use crate::index::search::Position;
 use crate::index::{Request, Results};
-use crate::store::{Tx, account, attachment, entry, party, record};
+use crate::store::{Tx, account, attachment, entry, party, record, workspace};
 
 /// One found entry.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -97,8 +100,33 @@ pub async fn search(service: &Service, workspace: WorkspaceId, request: Request)
     Ok(Answer { total, hits, facets, query, next })
 }
 
+/// The moment at which a workspace asks: what "last week" means is told by its zone.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn moment(service: &Service, workspace: WorkspaceId) -> Result<Zoned> {
+    let named = workspace::timezone(workspace, &mut service.store.read(workspace).await?).await?;
+    let zone = named.and_then(|name| TimeZone::get(&name).ok()).unwrap_or(TimeZone::UTC);
+    Ok(service.clock.now().to_zoned(zone))
+}
+
+/// The numbers of the accounts that a query names by id, name or domain.
+async fn named(service: &Service, workspace: WorkspaceId, query: &Query) -> Result<HashMap<String, Vec<i64>>> {
+    let names = query.accounts();
+    if names.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut tx = service.store.read(workspace).await?;
+    let mut found = HashMap::new();
+    for name in names {
+        found.insert(name.to_owned(), account::called(workspace, &mut tx, name).await?);
+    }
+    Ok(found)
+}
+
 /// The numbers of matching entries only.
-pub async fn find(service: &Service, workspace: WorkspaceId, request: Request) -> Result<(Request, Results)> {
+pub async fn find(service: &Service, workspace: WorkspaceId, mut request: Request) -> Result<(Request, Results)> {
+    request.named = named(service, workspace, &request.query).await?;
     let Some(index) = service.index.of(workspace)? else { return Ok((request, Results::default())) };
     blocking(move || {
         let started = std::time::Instant::now();
