@@ -1,5 +1,6 @@
 //! From a query and its scope to what tantivy runs.
 
+use std::collections::HashMap;
 use std::ops::Bound;
 
 use tantivy::Term;
@@ -14,6 +15,7 @@ use super::query::operator::Place;
 use super::query::{Condition, Query};
 use super::schema::Fields;
 use super::search::Request;
+use super::stem;
 
 /// The stretch of time, in microseconds, that every match lies in: the request's own, narrowed by what the query says of all.
 pub(super) fn times(request: &Request) -> (i64, i64) {
@@ -37,8 +39,8 @@ fn parts(query: &Query) -> &[Query] {
 }
 
 /// The query inside its scope; times that hold for all are left to the collector.
-pub(super) fn scoped(fields: &Fields, request: &Request) -> BooleanQuery {
-    let compiler = Compiler { fields, request };
+pub(super) fn scoped(fields: &Fields, request: &Request, meant: &Meant) -> BooleanQuery {
+    let compiler = Compiler { fields, request, meant, loose: true };
     let mut clauses = Vec::new();
     if let Some(account) = request.account {
         clauses.push(filter(compiler.accounts(&[account])));
@@ -56,9 +58,20 @@ pub(super) fn scoped(fields: &Fields, request: &Request) -> BooleanQuery {
     BooleanQuery::new(clauses)
 }
 
+/// For words that hardly anybody wrote, those that were probably meant.
+pub type Meant = HashMap<String, Vec<String>>;
+
+/// What another form of a word is worth beside the word itself, and what one in its place that is spelt otherwise.
+const FORM: f32 = 0.2;
+const OTHER_SPELLING: f32 = 0.05;
+
+#[derive(Clone, Copy)]
 struct Compiler<'a> {
     fields: &'a Fields,
     request: &'a Request,
+    meant: &'a Meant,
+    /// Whether other forms and spellings of a word will do; not for words that are excluded.
+    loose: bool,
 }
 
 type Clause = (Occur, Box<dyn EngineQuery>);
@@ -67,7 +80,7 @@ impl Compiler<'_> {
     /// Parts that must all hold. Where they only exclude, they exclude from everything, unless something else says from what.
     fn all<'q>(&self, parts: impl IntoIterator<Item = &'q Query>, place: Option<Place>, alone: bool) -> Vec<Clause> {
         let clauses = parts.into_iter().map(|part| match part {
-            Query::Not(inner) => (Occur::MustNot, self.query(inner, place)),
+            Query::Not(inner) => (Occur::MustNot, Compiler { loose: false, ..*self }.query(inner, place)),
             Query::If(condition) => filter(self.condition(condition)),
             part => (Occur::Must, self.query(part, place)),
         });
@@ -82,7 +95,8 @@ impl Compiler<'_> {
     fn query(&self, query: &Query, place: Option<Place>) -> Box<dyn EngineQuery> {
         match query {
             Query::All => Box::new(AllQuery),
-            Query::Word(word) | Query::Exact(word) => self.words(place, |field| term(Term::from_field_text(field, word))),
+            Query::Word(word) if self.loose && place.is_none() => self.word(word),
+            Query::Word(word) | Query::Exact(word) => self.exact(word, place),
             Query::Phrase(words, slop) => self.words(place, |field| phrase(field, words, *slop)),
             Query::Near(left, right, distance) => self.words(place, |field| {
                 // In a phrase, so many others in between: neighbours have none.
@@ -106,6 +120,23 @@ impl Compiler<'_> {
             Query::And(parts) => Box::new(BooleanQuery::new(self.all(parts, place, true))),
             Query::Or(parts) => Box::new(BooleanQuery::new(parts.iter().map(|part| (Occur::Should, self.query(part, place))).collect())),
         }
+    }
+
+    fn exact(&self, word: &str, place: Option<Place>) -> Box<dyn EngineQuery> {
+        self.words(place, |field| term(Term::from_field_text(field, word)))
+    }
+
+    /// The word as it is, then its other forms, then what it may be misspelt for.
+    fn word(&self, word: &str) -> Box<dyn EngineQuery> {
+        let mut either = vec![(Occur::Should, self.exact(word, None))];
+        for stem in stem::of(word) {
+            let form = term(Term::from_field_text(self.fields.stem, &stem));
+            either.push((Occur::Should, Box::new(BoostQuery::new(form, FORM))));
+        }
+        for other in self.meant.get(word).into_iter().flatten() {
+            either.push((Occur::Should, Box::new(ConstScoreQuery::new(self.exact(other, None), OTHER_SPELLING))));
+        }
+        Box::new(BooleanQuery::new(either))
     }
 
     /// In the field of a place, or in any of those that are searched, each by its weight.

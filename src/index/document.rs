@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::Address;
 use super::query::operator::Has;
+use super::stem;
 use crate::domain::entry::{Entry, ParticipantRole, Side, name_key};
 use crate::domain::reading::{EntryReading, HighlightKind};
 use crate::domain::span::{Span, SpanKind, slices};
@@ -30,6 +31,8 @@ pub struct Document {
     pub people: String,
     /// Names and words of attachments.
     pub files: String,
+    /// Of the subject and what was said.
+    pub stems: String,
     /// Names and addresses by the part that they took.
     pub from: String,
     pub to: String,
@@ -54,20 +57,28 @@ impl Document {
             other: String::new(),
             people: String::new(),
             files: String::new(),
+            stems: String::new(),
             from: String::new(),
             to: String::new(),
             cc: String::new(),
         };
         for (span, text) in slices(&entry.body, spans) {
             match span.kind {
-                SpanKind::New => line(&mut document.new, text),
+                SpanKind::New => {
+                    line(&mut document.new, text);
+                    stem::add(&mut document.stems, text, span.language);
+                }
                 // What nobody sees was not said, and is not found.
                 SpanKind::Hidden => {}
                 SpanKind::Quoted | SpanKind::Signature | SpanKind::Footer | SpanKind::Automatic => line(&mut document.other, text),
             }
         }
+        // Of a subject, and of what was said, nobody told the language: it is that of the rest.
+        let language = reading.and_then(|reading| reading.language).or_else(|| spans.iter().find_map(|span| span.language));
+        stem::add(&mut document.stems, &document.subject, language);
         for segment in &entry.transcript {
             line(&mut document.new, &segment.text);
+            stem::add(&mut document.stems, &segment.text, language);
             document.person(segment.speaker.as_deref(), segment.email.as_deref());
         }
         if let Some(meeting) = &entry.meeting {
@@ -109,7 +120,7 @@ impl Document {
         hash.update(self.occurred_at.as_microsecond().to_le_bytes());
         hash.update(self.sentiment.unwrap_or(i64::MIN).to_le_bytes());
         let lists = self.people_keys.iter().chain(&self.tags).map(String::as_str);
-        let words = [&self.subject, &self.new, &self.other, &self.people, &self.files, &self.from, &self.to, &self.cc].map(String::as_str);
+        let words = [&self.subject, &self.new, &self.other, &self.people, &self.files, &self.stems, &self.from, &self.to, &self.cc].map(String::as_str);
         for text in [self.r#type].into_iter().chain(words).chain(lists) {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);

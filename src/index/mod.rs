@@ -17,6 +17,8 @@ pub mod write;
 
 mod collect;
 mod compile;
+mod stem;
+mod variant;
 
 pub use search::{Index, Request, Results};
 pub use write::Writer;

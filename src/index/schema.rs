@@ -19,6 +19,7 @@ pub(super) const WORDS: &str = "words";
 /// tag        what a condition asks for: side:us, has:question, thread:t1, deal:d1
 /// sentiment  score in ten thousandths, where it was read
 /// subject, new, other, people, files   the words; none is stored, rows come from the store
+/// stem       stems of the subject's and the new words, by language
 /// from, to, cc   names and addresses by part, already among the people
 /// ```
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +38,7 @@ pub(super) struct Fields {
     pub other: Field,
     pub people: Field,
     pub files: Field,
+    pub stem: Field,
     pub from: Field,
     pub to: Field,
     pub cc: Field,
@@ -73,6 +75,8 @@ pub(super) fn build() -> (Schema, Fields) {
     let mut schema = Schema::builder();
     let words = TextOptions::default()
         .set_indexing_options(TextFieldIndexing::default().set_tokenizer(WORDS).set_index_option(IndexRecordOption::WithFreqsAndPositions));
+    let stems = TextOptions::default()
+        .set_indexing_options(TextFieldIndexing::default().set_tokenizer(WORDS).set_index_option(IndexRecordOption::WithFreqs));
     let name = || STRING | FAST;
     let fields = Fields {
         number: schema.add_u64_field("number", FAST | INDEXED),
@@ -89,6 +93,7 @@ pub(super) fn build() -> (Schema, Fields) {
         other: schema.add_text_field("other", words.clone()),
         people: schema.add_text_field("people", words.clone()),
         files: schema.add_text_field("files", words.clone()),
+        stem: schema.add_text_field("stem", stems),
         from: schema.add_text_field("from", words.clone()),
         to: schema.add_text_field("to", words.clone()),
         cc: schema.add_text_field("cc", words),

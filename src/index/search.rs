@@ -9,9 +9,10 @@ use tantivy::directory::MmapDirectory;
 use tantivy::{IndexReader, ReloadPolicy};
 
 use super::collect::{Collect, Collected};
+use super::compile::Meant;
 use super::query::Query;
 use super::schema::{self, Fields};
-use super::{Result, compile, write};
+use super::{Result, compile, variant, write};
 use crate::domain::entry::EntryType;
 
 words! {
@@ -80,6 +81,8 @@ pub struct Results {
     pub found: Vec<Found>,
     /// Whether more follow.
     pub more: bool,
+    /// For words that hardly anybody wrote, those that were looked for as well.
+    pub meant: Meant,
     pub types: BTreeMap<String, u64>,
     /// By account number; 0 and unknown numbers are nobody's.
     pub accounts: BTreeMap<i64, u64>,
@@ -181,8 +184,24 @@ impl Index {
     pub fn search(&self, request: &Request) -> Result<Results> {
         let (from, to) = compile::times(request);
         let collect = Collect { order: request.order, limit: request.limit + 1, after: request.after, from, to, facets: request.facets };
-        let collected = self.reader.searcher().search(&compile::scoped(&self.fields, request), &collect)?;
-        Ok(results(collected, request.limit))
+        let searcher = self.reader.searcher();
+        let mut meant = Meant::new();
+        for word in request.query.loose_words() {
+            let others = variant::meant(&searcher, &self.fields, word)?;
+            if !others.is_empty() {
+                meant.insert(word.to_owned(), others);
+            }
+        }
+        let collected = searcher.search(&compile::scoped(&self.fields, request, &meant), &collect)?;
+        Ok(Results { meant, ..results(collected, request.limit) })
+    }
+
+    /// The most frequent words that begin like this.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn words_beginning(&self, prefix: &str, most: usize) -> Result<Vec<String>> {
+        variant::beginning(&self.reader.searcher(), &self.fields, prefix, most)
     }
 
 }
@@ -201,6 +220,7 @@ fn results(collected: Collected, limit: usize) -> Results {
         total: collected.total,
         found: found.collect(),
         more,
+        meant: Meant::new(),
         types: collected.types.into_iter().collect(),
         accounts: collected.accounts.into_iter().map(|(n, count)| (i64::try_from(n).unwrap_or(0), count)).collect(),
         people: people.into_iter().collect(),

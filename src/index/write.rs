@@ -231,6 +231,7 @@ impl Writer {
             (f.other, &document.other),
             (f.people, &document.people),
             (f.files, &document.files),
+            (f.stem, &document.stems),
             (f.from, &document.from),
             (f.to, &document.to),
             (f.cc, &document.cc),

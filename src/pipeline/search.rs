@@ -85,7 +85,7 @@ pub async fn search(service: &Service, workspace: WorkspaceId, request: Request)
     let found = results.found.len() as u64;
     let query = request.query.to_string();
     let hits = blocking(move || {
-        let marks = request.query.marks();
+        let marks = request.query.marks(&results.meant);
         let hit = |found: &crate::index::search::Found| {
             by_number.remove(&found.number).map(|stored| {
                 let files = files.get(&stored.number).map_or(&[] as &[_], Vec::as_slice);

@@ -5,8 +5,11 @@ mod display;
 mod lex;
 pub mod operator;
 
+use std::collections::{HashMap, HashSet};
+
 use jiff::{Timestamp, Zoned};
 
+use super::stem;
 use super::tokenizer::words;
 use crate::domain::entry::{EntryType, Side};
 use lex::{Kind, Token, Value};
@@ -187,10 +190,13 @@ impl Parser<'_> {
                 if matches!(self.peek().map(|t| &t.kind), None | Some(Kind::Or | Kind::And | Kind::Near(_) | Kind::Close)) {
                     return error(token.position, "nothing to exclude follows");
                 }
-                Ok(self.term(depth)?.map(|excluded| match excluded {
-                    Query::Not(inner) => *inner,
-                    other => Query::Not(Box::new(other)),
-                }))
+                Ok(match self.term(depth)? {
+                    Some(Query::Not(inner)) => Some(*inner),
+                    Some(Query::In(_, inner)) if *inner == Query::All => {
+                        return error(token.position, "in: says where the words beside it are looked for and cannot be excluded; exclude words there, as in -(in:quoted word)");
+                    }
+                    excluded => excluded.map(|other| Query::Not(Box::new(other))),
+                })
             }
             Kind::Open => self.group(depth, token.position).map(Some),
             Kind::Scope(operator) => {
@@ -292,10 +298,23 @@ impl Query {
         }
     }
 
-    /// Every word that a hit may be marked by: exact words, and beginnings.
-    pub fn marks(&self) -> Marks {
+    /// The words whose other forms and spellings are looked for as well.
+    pub fn loose_words(&self) -> Vec<&str> {
+        match self {
+            Query::Word(word) => vec![word],
+            Query::And(parts) | Query::Or(parts) => parts.iter().flat_map(Query::loose_words).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Every word that a hit may be marked by, with those meant by misspelt ones.
+    pub fn marks(&self, meant: &HashMap<String, Vec<String>>) -> Marks {
         let mut marks = Marks::default();
         self.collect_marks(&mut marks);
+        for word in self.loose_words() {
+            marks.stems.extend(stem::of(word));
+            marks.exact.extend(meant.get(word).into_iter().flatten().cloned());
+        }
         marks
     }
 
@@ -315,14 +334,19 @@ impl Query {
 /// Words to mark in a hit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Marks {
-    pub exact: std::collections::HashSet<String>,
+    pub exact: HashSet<String>,
     pub prefixes: Vec<String>,
+    /// Other forms of words, by language and stem.
+    pub stems: HashSet<String>,
 }
 
 impl Marks {
     /// Which mark this folded word satisfies.
     pub fn matches<'a>(&'a self, word: &str) -> Option<&'a str> {
-        self.exact.get(word).map(String::as_str).or_else(|| self.prefixes.iter().find(|p| word.starts_with(p.as_str())).map(String::as_str))
+        let exact = self.exact.get(word).map(String::as_str);
+        let begun = || self.prefixes.iter().find(|p| word.starts_with(p.as_str())).map(String::as_str);
+        let form = || if self.stems.is_empty() { None } else { stem::of(word).find_map(|stem| self.stems.get(&stem)).map(String::as_str) };
+        exact.or_else(begun).or_else(form)
     }
 }
 
@@ -409,6 +433,7 @@ mod tests {
             ("a NEAR/500 b", 7, "from 1 to 100"),
             ("NEAR b", 0, "both sides"),
             ("-from:ann", 0, "only excludes"),
+            ("a -in:quoted", 2, "cannot be excluded"),
         ] {
             let refused = parse(text, &now()).expect_err(text);
             assert!(refused.reason.contains(says), "{text}: {refused}");
@@ -421,7 +446,7 @@ mod tests {
         fn any_text_is_read_or_refused_and_what_is_read_says_itself(text in "[a-z\"()*\\- ORNT|\u{e9}\u{4e2d}]{0,60}") {
             if let Ok(query) = parse(&text, &now()) {
                 let _ = query.to_string();
-                let _ = query.marks();
+                let _ = query.marks(&HashMap::new());
             }
         }
     }
