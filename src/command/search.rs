@@ -15,9 +15,10 @@ use super::{Failure, Outcome, Place};
 #[command(after_help = "Examples:
   rapport search 'scanner outage'                  both words, best first
   rapport search '\"price list\" -draft' --sort newest
+  rapport search 'from:acme.com has:objection during:\"last quarter\"'
   rapport search 'renew* OR extension' --account acme.com --from 2026-01-01T00:00:00Z --json")]
 pub struct Options {
-    /// Words (all of them), "phrases", prefix*, OR, -not, parentheses
+    /// Words (all of them), "phrases", prefix*, OR, -not, parentheses, operators such as from: has: during: (README, Search)
     query: String,
     #[command(flatten)]
     place: Place,
@@ -75,6 +76,9 @@ pub async fn run(options: Options, config: Config) -> Outcome {
         anstream::println!("{HEADING}{}{HEADING:#}  {}", show::plain(subject), show::plain(&hit.id));
         anstream::println!("{FAINT}{}  {}  {}  {}{FAINT:#}", show::time(hit.occurred_at), hit.r#type, show::plain(account), show::plain(who));
         anstream::println!("  {}\n", show::snippet(&hit.snippet));
+    }
+    for excluded in &answer.excluded {
+        eprintln!("without {}: {} entries", excluded.by, show::number(excluded.entries));
     }
     let shown = answer.hits.len() as u64;
     eprintln!("{} of {} entries for: {}", show::number(shown), show::number(answer.total), answer.query);

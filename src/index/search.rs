@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,8 @@ use super::collect::{Collect, Collected};
 use super::compile::Meant;
 use super::query::Query;
 use super::schema::{self, Fields};
-use super::{Result, compile, variant, write};
+use super::excluded::{self, Excluded};
+use super::{IndexError, Result, compile, variant, write};
 use crate::domain::entry::EntryType;
 
 words! {
@@ -91,6 +93,8 @@ pub struct Results {
     pub months: BTreeMap<String, u64>,
 }
 
+/// A search that takes longer is given up.
+const LONGEST: Duration = Duration::from_millis(400);
 /// People counted in one answer: the most frequent ones.
 const MAX_PEOPLE: usize = 200;
 
@@ -183,7 +187,8 @@ impl Index {
     /// When the index cannot be read.
     pub fn search(&self, request: &Request) -> Result<Results> {
         let (from, to) = compile::times(request);
-        let collect = Collect { order: request.order, limit: request.limit + 1, after: request.after, from, to, facets: request.facets };
+        let deadline = Instant::now() + LONGEST;
+        let collect = Collect { order: request.order, limit: request.limit + 1, after: request.after, from, to, facets: request.facets, deadline };
         let searcher = self.reader.searcher();
         let mut meant = Meant::new();
         for word in request.query.loose_words() {
@@ -193,7 +198,18 @@ impl Index {
             }
         }
         let collected = searcher.search(&compile::scoped(&self.fields, request, &meant), &collect)?;
+        if collected.late {
+            return Err(IndexError::TooBroad(LONGEST));
+        }
         Ok(Results { meant, ..results(collected, request.limit) })
+    }
+
+    /// What keeps entries out of an empty answer.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn excluded(&self, request: &Request) -> Result<Vec<Excluded>> {
+        excluded::excluded(self, request)
     }
 
     /// The most frequent words that begin like this.

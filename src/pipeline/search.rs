@@ -11,6 +11,7 @@ use super::{Result, Service, blocking};
 use crate::domain::WorkspaceId;
 use crate::domain::entry::{EntryType, Side, name_key};
 use crate::domain::record::{Contact, Kind, TeamMember};
+use crate::index::excluded::Excluded;
 use crate::index::passage::{self, Passage};
 use crate::index::query::Query;
 use crate::index::search::Position;
@@ -63,6 +64,9 @@ pub struct Answer {
     pub facets: Option<Facets>,
     /// The query as understood.
     pub query: String,
+    /// Of an empty answer: what keeps entries out, and how many.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub excluded: Vec<Excluded>,
     #[serde(skip)]
     pub next: Option<Position>,
 }
@@ -73,6 +77,11 @@ pub struct Answer {
 /// When the index or the store cannot be read.
 pub async fn search(service: &Service, workspace: WorkspaceId, request: Request) -> Result<Answer> {
     let (request, results) = find(service, workspace, request).await?;
+    if results.total == 0 {
+        let excluded = excluded(service, workspace, request.clone()).await?;
+        let facets = request.facets.then(Facets::default);
+        return Ok(Answer { total: 0, hits: Vec::new(), facets, query: request.query.to_string(), excluded, next: None });
+    }
     let mut tx = service.store.read(workspace).await?;
     let numbers: Vec<i64> = results.found.iter().map(|f| f.number).collect();
     let stored = entry::by_numbers(workspace, &mut tx, &numbers).await?;
@@ -97,7 +106,12 @@ pub async fn search(service: &Service, workspace: WorkspaceId, request: Request)
     .await?;
     // What was deleted since the last commit of the index is neither shown nor counted.
     let total = results.total - (found - hits.len() as u64);
-    Ok(Answer { total, hits, facets, query, next })
+    Ok(Answer { total, hits, facets, query, excluded: Vec::new(), next })
+}
+
+async fn excluded(service: &Service, workspace: WorkspaceId, request: Request) -> Result<Vec<Excluded>> {
+    let Some(index) = service.index.of(workspace)? else { return Ok(Vec::new()) };
+    Ok(blocking(move || index.excluded(&request)).await??)
 }
 
 /// The moment at which a workspace asks: what "last week" means is told by its zone.

@@ -144,3 +144,86 @@ async fn what_the_reader_finds_becomes_findable_by_itself() {
     }
     assert_eq!(found(&app, "has:commitment type:email_received").await, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_query_is_completed_as_it_is_typed() {
+    let app = filled().await;
+    app.add(&[json!({ "kind": "contact", "id": "c1", "account_id": "acme", "name": "Ann Lee", "emails": ["ann@acme.example"] })]).await;
+    for (typed, start, expected) in [
+        ("ren", 0, "renewal"),
+        ("price fr", 6, "from:"),
+        ("price -has:qu", 7, "has:question"),
+        ("type:call,mee", 0, "type:call,meeting"),
+        ("during:\"last q", 0, "during:\"last quarter\""),
+        ("account:cor", 0, "account:\"Corp & Sons\""),
+        ("(from:le", 1, "from:\"Ann Lee\""),
+        ("subject:kick", 0, "subject:kickoff"),
+    ] {
+        let body = app.get(&format!("/v1/search/suggest?q={}", urlencode(typed))).await;
+        assert_eq!(body["start"], start, "{typed}: {body}");
+        assert!(body["items"].as_array().unwrap().iter().any(|item| item["text"] == expected), "{typed}: {body}");
+        // Whatever it offers for an operator can be asked.
+        if let Some(item) = body["items"].as_array().unwrap().iter().find(|item| item["means"].is_null()) {
+            app.get(&format!("/v1/search?q={}", urlencode(&format!("scanners {}", item["text"].as_str().unwrap())))).await;
+        }
+    }
+    assert_eq!(app.problem(&format!("/v1/search/suggest?q={}", "a".repeat(1_025))).await.0, 400);
+}
+
+#[tokio::test]
+async fn an_empty_answer_says_what_keeps_entries_out() {
+    let app = filled().await;
+    let body = app.get("/v1/search?q=renewal%20has:attachment&account=acme&type=call,email_received").await;
+    assert_eq!(body["total"], 0, "{body}");
+    assert_eq!(body["excluded"], json!([{ "by": "with an attachment", "entries": 2 }]), "{body}");
+    let body = app.get("/v1/search?q=kickoff&from=2025-01-01T00:00:00Z").await;
+    assert_eq!(body["excluded"], json!([{ "by": "kickoff", "entries": 4 }, { "by": "from and to", "entries": 1 }]), "{body}");
+    assert!(app.get("/v1/search?q=nowhere").await["excluded"].is_null());
+    assert!(app.get("/v1/search?q=renewal").await["excluded"].is_null());
+}
+
+#[tokio::test]
+async fn of_two_that_say_the_same_the_newer_comes_first() {
+    let app = App::spawn().await;
+    app.add(&[account("acme", "acme.example"), note("old", "acme", "2019-01-05T09:00:00Z", "the depot"), note("new", "acme", "2026-01-05T09:00:00Z", "the depot")]).await;
+    app.add(&[note("more", "acme", "2016-01-05T09:00:00Z", "depot, depot and depot")]).await;
+    app.settle().await;
+    assert_eq!(app.found("q=depot").await, ["more", "new", "old"], "gently: who says more of it is still first");
+}
+
+#[tokio::test]
+async fn forms_come_behind_the_word_and_other_spellings_last() {
+    let app = App::spawn().await;
+    app.add(&[account("acme", "acme.example")]).await;
+    let said = |id: &str, text: &str| note(id, "acme", "2026-01-05T09:00:00Z", text);
+    app.add(&[
+        said("form", "Three invoices, invoices, invoices."),
+        said("word", "About the weather of that week, of which nobody says anything more than the usual: one invoice."),
+        said("other", "Nothing of that kind."),
+        said("c1", "calibration"),
+        said("c2", "calibration"),
+        said("c3", "the calibration"),
+    ])
+    .await;
+    app.settle().await;
+    assert_eq!(app.found("q=invoice").await, ["word", "form"]);
+    assert_eq!(app.found("q=%3Dinvoice").await, ["word"]);
+    assert_eq!(app.found("q=%22invoice%22").await, ["word"]);
+    // Nobody wrote it so; what was meant is marked.
+    let body = app.get("/v1/search?q=calibrtaion").await;
+    assert_eq!(body["total"], 3, "{body}");
+    assert!(body["hits"][0]["snippet"].as_str().unwrap().contains("<mark>calibration</mark>"), "{body}");
+    assert_eq!(app.found("q=%3Dcalibrtaion").await, Vec::<String>::new());
+    // What is excluded is what is written.
+    assert_eq!(app.found("q=invoice%20-invoices").await, ["word"]);
+    assert!(app.get("/v1/search?q=invoices").await["hits"][1]["snippet"].as_str().unwrap().contains("<mark>invoice</mark>"));
+}
+
+/// The README's search page has a line for each operator.
+#[test]
+fn the_readme_names_each_operator() {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    for operator in &rapport::index::query::operator::OPERATORS {
+        assert!(readme.contains(&format!("`{}:", operator.name)), "{} is missing", operator.name);
+    }
+}
