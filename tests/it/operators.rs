@@ -227,3 +227,36 @@ fn the_readme_names_each_operator() {
         assert!(readme.contains(&format!("`{}:", operator.name)), "{} is missing", operator.name);
     }
 }
+
+#[tokio::test]
+async fn hostile_queries_are_refused_or_answered_and_the_server_lives() {
+    let app = filled().await;
+    let words = |count: usize| vec!["a"; count].join(" ");
+    let nested = format!("{}a{}", "(".repeat(20), ")".repeat(20));
+    for (query, status) in [
+        (nested.as_str(), 200),
+        (&"(".repeat(20), 400),
+        (&"(+".repeat(20), 400),
+        (&"(".repeat(800), 400),
+        (&"(".repeat(5_000), 400),
+        (&"NOT ".repeat(3_000), 400),
+        (&vec!["a"; 10_000].join(" OR "), 400),
+        (&format!("\"{}\"~1000", words(100)), 400),
+        (&format!("\"{}\"~100", words(20)), 200),
+        ("/.*a.{30}/", 200),
+        ("a*", 400),
+        ("scanners tenant:other", 200),
+        (") OR (", 400),
+        ("a\0b", 400),
+        ("subject:subject:subject:", 200),
+        ("from:(from:(from:(a)))", 200),
+        ("\u{202e}scanners\u{feff}", 200),
+    ] {
+        let response = app.send(&format!("/v1/search?q={}", urlencode(query))).await;
+        assert_eq!(response.status().as_u16(), status, "{}: {}", &query[..query.len().min(60)], response.text().await.unwrap());
+    }
+    for raw in ["q=%ed%a0%80", "q=%c0%af", "q=a&offset=1000000", "q=a&cursor=x", "q=a&limit=101"] {
+        assert_eq!(app.problem(&format!("/v1/search?{raw}")).await.0, 400, "{raw}");
+    }
+    assert_eq!(app.found("q=scanners").await.len(), 2);
+}
