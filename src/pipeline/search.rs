@@ -10,13 +10,17 @@ use utoipa::ToSchema;
 use super::{Result, Service, blocking};
 use crate::domain::WorkspaceId;
 use crate::domain::entry::{EntryType, Side, name_key};
-use crate::domain::record::{Contact, Kind, TeamMember};
+use crate::domain::record::{Competitor, Contact, Kind, TeamMember};
 use crate::index::excluded::Excluded;
 use crate::index::passage::{self, Passage};
 use crate::index::query::Query;
+use crate::index::tokenizer::words;
 use crate::index::search::Position;
 use crate::index::{Request, Results};
 use crate::store::{Tx, account, attachment, entry, party, record, workspace};
+
+/// Competitors of a book whose names are looked up.
+const COMPETITORS: i64 = 1_000;
 
 /// One found entry.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -138,9 +142,32 @@ async fn named(service: &Service, workspace: WorkspaceId, query: &Query) -> Resu
     Ok(found)
 }
 
+/// For each name of one word that a competitor of the workspace's book goes by, its other names.
+async fn other_names(service: &Service, workspace: WorkspaceId) -> Result<HashMap<String, Vec<Vec<String>>>> {
+    let mut tx = service.store.read(workspace).await?;
+    let mut found = HashMap::new();
+    for stored in record::list(workspace, &mut tx, Kind::Competitor, None, None, None, COMPETITORS).await?.0 {
+        let competitor: Competitor = stored.read()?;
+        let names = std::iter::once(&competitor.name).chain(&competitor.aliases);
+        let mut names: Vec<Vec<String>> = names.map(|name| words(name).map(|word| word.text).collect()).collect();
+        names.retain(|words: &Vec<String>| !words.is_empty());
+        names.sort();
+        names.dedup();
+        for name in &names {
+            if let [word] = name.as_slice() {
+                found.insert(word.clone(), names.iter().filter(|other| *other != name).cloned().collect());
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// The numbers of matching entries only.
 pub async fn find(service: &Service, workspace: WorkspaceId, mut request: Request) -> Result<(Request, Results)> {
     request.named = named(service, workspace, &request.query).await?;
+    if !request.query.loose_words().is_empty() {
+        request.query = request.query.with_other_names(&other_names(service, workspace).await?);
+    }
     let Some(index) = service.index.of(workspace)? else { return Ok((request, Results::default())) };
     blocking(move || {
         let started = std::time::Instant::now();

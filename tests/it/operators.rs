@@ -219,6 +219,24 @@ async fn forms_come_behind_the_word_and_other_spellings_last() {
     assert!(app.get("/v1/search?q=invoices").await["hits"][1]["snippet"].as_str().unwrap().contains("<mark>invoice</mark>"));
 }
 
+#[tokio::test]
+async fn a_competitor_is_found_by_any_of_its_names() {
+    let app = App::spawn().await;
+    app.add(&[
+        account("acme", "acme.example"),
+        json!({ "kind": "competitor", "id": "h", "name": "HackRF", "aliases": ["Great Scott Gadgets", "GSG"], "domains": [] }),
+        note("n1", "acme", "2026-01-01T09:00:00Z", "They compare us with Great Scott Gadgets."),
+        note("n2", "acme", "2026-01-02T09:00:00Z", "A hackrf would do."),
+        note("n3", "acme", "2026-01-03T09:00:00Z", "What a great gadget."),
+    ])
+    .await;
+    app.settle().await;
+    assert_eq!(app.found("q=gsg&sort=newest").await, ["n2", "n1"]);
+    assert_eq!(app.found("q=HackRF&sort=newest").await, ["n2", "n1"]);
+    assert_eq!(app.found("q=%3Dhackrf").await, ["n2"]);
+    assert_eq!(app.get("/v1/search?q=gsg").await["query"], "gsg or \"great scott gadgets\" or exactly hackrf");
+}
+
 /// The README's search page has a line for each operator.
 #[test]
 fn the_readme_names_each_operator() {

@@ -298,6 +298,28 @@ impl Query {
         }
     }
 
+    /// With other names beside each word that has some, such as those of the same competitor.
+    #[must_use]
+    pub fn with_other_names(self, names: &HashMap<String, Vec<Vec<String>>>) -> Query {
+        let each = |parts: Vec<Query>| parts.into_iter().map(|part| part.with_other_names(names)).collect();
+        match self {
+            Query::Word(word) => match names.get(&word) {
+                Some(others) => {
+                    let others = others.iter().map(|words| match words.as_slice() {
+                        [one] => Query::Exact(one.clone()),
+                        many => Query::Phrase(many.to_vec(), 0),
+                    });
+                    Query::Or(std::iter::once(Query::Word(word)).chain(others).collect())
+                }
+                None => Query::Word(word),
+            },
+            Query::In(place, inner) => Query::In(place, Box::new(inner.with_other_names(names))),
+            Query::And(parts) => Query::And(each(parts)),
+            Query::Or(parts) => Query::Or(each(parts)),
+            other => other,
+        }
+    }
+
     /// The words whose other forms and spellings are looked for as well.
     pub fn loose_words(&self) -> Vec<&str> {
         match self {
