@@ -22,6 +22,7 @@ const HOMES: &[(&str, &str)] = &[
     ("sqlx", "src/store/"),
     ("lz4_flex", "src/store/"),
     ("tantivy", "src/index/"),
+    ("rust_stemmers", "src/index/"),
     ("mail_parser", "src/ingest/"),
     ("html2text", "src/ingest/"),
     ("scraper", "src/ingest/"),

@@ -172,7 +172,7 @@ async fn dispatch(command: Command, config: Config) -> Outcome {
         Command::Erase(options) => erase::run(options, config).await,
         Command::Keys(options) => keys::run(options, config).await,
         Command::Analyze(options) => analyze::run(options).await,
-        Command::Eval(options) => eval::run(options).await,
+        Command::Eval(options) => eval::run(options, config).await,
         Command::Learn(options) => learn::run(options),
         Command::Bench(options) => bench::run(options, config).await,
         Command::Words(options) => words::run(options),

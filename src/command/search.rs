@@ -5,7 +5,7 @@ use clap::Args;
 use rapport::config::Config;
 use rapport::index::query;
 use rapport::index::search::{Order, Request};
-use rapport::pipeline::search::search;
+use rapport::pipeline::search::{moment, search};
 use rapport::store::account;
 
 use super::show::{self, FAINT, HEADING};
@@ -15,9 +15,10 @@ use super::{Failure, Outcome, Place};
 #[command(after_help = "Examples:
   rapport search 'scanner outage'                  both words, best first
   rapport search '\"price list\" -draft' --sort newest
+  rapport search 'from:acme.com has:objection during:\"last quarter\"'
   rapport search 'renew* OR extension' --account acme.com --from 2026-01-01T00:00:00Z --json")]
 pub struct Options {
-    /// Words (all of them), "phrases", prefix*, OR, -not, parentheses
+    /// Words (all of them), "phrases", prefix*, OR, -not, parentheses, operators such as from: has: during: (README, Search)
     query: String,
     #[command(flatten)]
     place: Place,
@@ -42,16 +43,17 @@ pub struct Options {
 }
 
 pub async fn run(options: Options, config: Config) -> Outcome {
-    let query = query::parse(&options.query).map_err(|e| Failure::Usage(format!("the query cannot be read: {e}")))?;
-    if query == query::Query::All && options.account.is_none() && options.from.is_none() && options.to.is_none() {
-        return Err(Failure::Usage("the query is empty; give at least one word or a filter".to_owned()));
-    }
     if let (Some(from), Some(to)) = (options.from, options.to)
         && from >= to
     {
         return Err(Failure::Usage(format!("--from {from} is not before --to {to}")));
     }
     let (service, workspace, _lock) = options.place.open_to_read(config).await?;
+    let query = query::parse(&options.query, &moment(&service, workspace).await?);
+    let query = query.map_err(|e| Failure::Usage(format!("the query cannot be read: {e}")))?;
+    if query == query::Query::All && options.account.is_none() && options.from.is_none() && options.to.is_none() {
+        return Err(Failure::Usage("the query is empty; give at least one word or a filter".to_owned()));
+    }
     let mut account = None;
     if let Some(id) = &options.account {
         let mut tx = service.store.read(workspace).await?;
@@ -74,6 +76,9 @@ pub async fn run(options: Options, config: Config) -> Outcome {
         anstream::println!("{HEADING}{}{HEADING:#}  {}", show::plain(subject), show::plain(&hit.id));
         anstream::println!("{FAINT}{}  {}  {}  {}{FAINT:#}", show::time(hit.occurred_at), hit.r#type, show::plain(account), show::plain(who));
         anstream::println!("  {}\n", show::snippet(&hit.snippet));
+    }
+    for excluded in &answer.excluded {
+        eprintln!("without {}: {} entries", excluded.by, show::number(excluded.entries));
     }
     let shown = answer.hits.len() as u64;
     eprintln!("{} of {} entries for: {}", show::number(shown), show::number(answer.total), answer.query);

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod entry;
 pub mod money;
 pub mod parties;
+pub mod period;
 pub mod reading;
 pub mod record;
 pub mod role;

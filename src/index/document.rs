@@ -3,7 +3,10 @@
 use sha2::{Digest, Sha256};
 
 use crate::domain::Address;
-use crate::domain::entry::{Entry, name_key};
+use super::query::operator::Has;
+use super::stem;
+use crate::domain::entry::{Entry, ParticipantRole, Side, name_key};
+use crate::domain::reading::{EntryReading, HighlightKind};
 use crate::domain::span::{Span, SpanKind, slices};
 
 /// The words and filters of one entry.
@@ -15,6 +18,10 @@ pub struct Document {
     pub r#type: &'static str,
     /// Filter keys of everyone who took part.
     pub people_keys: Vec<String>,
+    /// What conditions ask for, as [`tag`] writes it.
+    pub tags: Vec<String>,
+    /// In ten thousandths.
+    pub sentiment: Option<i64>,
     pub subject: String,
     /// What was said: new words, transcript, ticket text.
     pub new: String,
@@ -24,35 +31,54 @@ pub struct Document {
     pub people: String,
     /// Names and words of attachments.
     pub files: String,
+    /// Of the subject and what was said.
+    pub stems: String,
+    /// Names and addresses by the part that they took.
+    pub from: String,
+    pub to: String,
+    pub cc: String,
 }
 
 /// Text of one entry beyond this is not indexed; what remains findable is its first mebibyte of words.
 const MAX_TEXT: usize = 1024 * 1024;
 
 impl Document {
-    pub fn of(number: i64, account: i64, entry: &Entry, spans: &[Span], attachments: &[(usize, String)]) -> Document {
+    pub fn of(number: i64, account: i64, entry: &Entry, spans: &[Span], attachments: &[(usize, String)], reading: Option<&EntryReading>) -> Document {
         let mut document = Document {
             number: number.unsigned_abs(),
             account: account.unsigned_abs(),
             occurred_at: entry.occurred_at,
             r#type: entry.r#type.as_str(),
             people_keys: Vec::new(),
+            tags: tags(entry, reading),
+            sentiment: reading.and_then(|reading| reading.sentiment.as_ref()).map(|said| (said.sentiment.score * 10_000.0).round() as i64),
             subject: entry.subject.clone().unwrap_or_default(),
             new: String::new(),
             other: String::new(),
             people: String::new(),
             files: String::new(),
+            stems: String::new(),
+            from: String::new(),
+            to: String::new(),
+            cc: String::new(),
         };
         for (span, text) in slices(&entry.body, spans) {
             match span.kind {
-                SpanKind::New => line(&mut document.new, text),
+                SpanKind::New => {
+                    line(&mut document.new, text);
+                    stem::add(&mut document.stems, text, span.language);
+                }
                 // What nobody sees was not said, and is not found.
                 SpanKind::Hidden => {}
                 SpanKind::Quoted | SpanKind::Signature | SpanKind::Footer | SpanKind::Automatic => line(&mut document.other, text),
             }
         }
+        // Of a subject, and of what was said, nobody told the language: it is that of the rest.
+        let language = reading.and_then(|reading| reading.language).or_else(|| spans.iter().find_map(|span| span.language));
+        stem::add(&mut document.stems, &document.subject, language);
         for segment in &entry.transcript {
             line(&mut document.new, &segment.text);
+            stem::add(&mut document.stems, &segment.text, language);
             document.person(segment.speaker.as_deref(), segment.email.as_deref());
         }
         if let Some(meeting) = &entry.meeting {
@@ -61,6 +87,13 @@ impl Document {
         }
         for participant in &entry.participants {
             document.person(participant.name.as_deref(), participant.email.as_deref());
+            let part = match participant.role {
+                ParticipantRole::From | ParticipantRole::Speaker => &mut document.from,
+                ParticipantRole::To | ParticipantRole::Attendee => &mut document.to,
+                ParticipantRole::Cc => &mut document.cc,
+            };
+            line(part, participant.name.as_deref().unwrap_or_default());
+            line(part, participant.email.as_deref().unwrap_or_default());
         }
         for attachment in &entry.attachments {
             line(&mut document.files, attachment.name.as_deref().unwrap_or_default());
@@ -85,8 +118,10 @@ impl Document {
         hash.update(self.number.to_le_bytes());
         hash.update(self.account.to_le_bytes());
         hash.update(self.occurred_at.as_microsecond().to_le_bytes());
-        let people = self.people_keys.iter().map(String::as_str);
-        for text in [self.r#type, &self.subject, &self.new, &self.other, &self.people, &self.files].into_iter().chain(people) {
+        hash.update(self.sentiment.unwrap_or(i64::MIN).to_le_bytes());
+        let lists = self.people_keys.iter().chain(&self.tags).map(String::as_str);
+        let words = [&self.subject, &self.new, &self.other, &self.people, &self.files, &self.stems, &self.from, &self.to, &self.cc].map(String::as_str);
+        for text in [self.r#type].into_iter().chain(words).chain(lists) {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         }
@@ -105,6 +140,42 @@ impl Document {
             line(&mut self.people, address.as_ref().map_or("", |a| a.as_str()));
         }
     }
+}
+
+/// What an entry is and has.
+fn tags(entry: &Entry, reading: Option<&EntryReading>) -> Vec<String> {
+    let mut tags: Vec<String> = entry.side.iter().chain(entry.transcript.iter().filter_map(|segment| segment.side.as_ref())).map(side_tag).collect();
+    tags.extend(entry.thread_id.as_deref().map(thread_tag));
+    tags.extend(entry.deal_id.as_deref().map(deal_tag));
+    let found = |kind| reading.is_some_and(|reading| reading.highlights.iter().any(|highlight| highlight.found.kind == kind));
+    tags.extend(Has::ALL.iter().filter(|has| match has {
+        Has::Attachment => !entry.attachments.is_empty(),
+        Has::Recording => entry.recording_url.is_some(),
+        Has::Transcript => !entry.transcript.is_empty(),
+        Has::Question => found(HighlightKind::Question),
+        Has::Commitment => found(HighlightKind::Commitment),
+        Has::Objection => found(HighlightKind::Objection),
+        Has::Signal => found(HighlightKind::PositiveSignal),
+    }).map(has_tag));
+    tags.sort();
+    tags.dedup();
+    tags
+}
+
+pub(super) fn side_tag(side: &Side) -> String {
+    format!("side:{side}")
+}
+
+pub(super) fn has_tag(has: &Has) -> String {
+    format!("has:{has}")
+}
+
+pub(super) fn thread_tag(id: &str) -> String {
+    format!("thread:{id}")
+}
+
+pub(super) fn deal_tag(id: &str) -> String {
+    format!("deal:{id}")
 }
 
 fn is_widthless(c: char) -> bool {

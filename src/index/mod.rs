@@ -8,6 +8,7 @@
 
 pub mod check;
 pub mod document;
+pub mod excluded;
 pub mod passage;
 pub mod query;
 pub mod schema;
@@ -16,6 +17,9 @@ pub mod tokenizer;
 pub mod write;
 
 mod collect;
+mod compile;
+mod stem;
+mod variant;
 
 pub use search::{Index, Request, Results};
 pub use write::Writer;
@@ -30,6 +34,8 @@ pub enum IndexError {
     Directory(#[from] std::io::Error),
     #[error("the search index is being built again ({0}); it is ready in a moment")]
     Building(String),
+    #[error("the search was given up after {0:?}; narrow it by an account, a type or dates, or look for rarer words")]
+    TooBroad(std::time::Duration),
 }
 
 pub type Result<T> = std::result::Result<T, IndexError>;

@@ -47,7 +47,9 @@ struct Matcher<'a> {
 
 impl<'a> Matcher<'a> {
     fn new(marks: &'a Marks) -> Matcher<'a> {
-        let starts = marks.exact.iter().chain(&marks.prefixes).filter_map(|word| word.bytes().next());
+        // A stem stands behind the two letters of its language, and begins like its words.
+        let stems = marks.stems.iter().filter_map(|stem| stem.bytes().nth(2));
+        let starts = marks.exact.iter().chain(&marks.prefixes).filter_map(|word| word.bytes().next()).chain(stems);
         let firsts = starts.filter(u8::is_ascii).fold(0, |bits, byte| bits | 1 << byte);
         Matcher { marks, firsts }
     }
@@ -306,8 +308,12 @@ mod tests {
     use super::*;
     use crate::domain::entry::{EntryType, Segment};
     use crate::domain::span::slice;
-    use crate::index::query::parse;
+    use crate::index::query::{Query, QueryError};
     use crate::ingest::reply;
+
+    fn parse(text: &str) -> Result<Query, QueryError> {
+        crate::index::query::parse(text, &jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC))
+    }
 
     fn entry(body: &str) -> Entry {
         let mut entry = Entry::new("e".into(), EntryType::EmailReceived, jiff::Timestamp::UNIX_EPOCH);
@@ -316,7 +322,7 @@ mod tests {
     }
 
     fn matched(entry: &Entry, query: &str) -> Matched {
-        find(entry, &reply::split(&entry.body), &[], &parse(query).unwrap().marks())
+        find(entry, &reply::split(&entry.body), &[], &parse(query).unwrap().marks(&std::collections::HashMap::new()))
     }
 
     #[test]
@@ -366,7 +372,7 @@ mod tests {
         fn every_passage_lies_inside_its_text(body in "[a-zé\u{4e2d}\u{6587} .\n<&]{0,600}", query in "[a-z]{1,3}\\*?") {
             let entry = entry(&body);
             if let Ok(query) = parse(&query) {
-                for passage in find(&entry, &reply::split(&body), &[], &query.marks()).passages {
+                for passage in find(&entry, &reply::split(&body), &[], &query.marks(&std::collections::HashMap::new())).passages {
                     proptest::prop_assert!(slice(&body, passage.start, passage.end).is_some());
                     proptest::prop_assert!(!passage.snippet.replace("<mark>", "").replace("</mark>", "").contains('<'));
                 }

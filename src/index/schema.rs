@@ -1,10 +1,11 @@
 //! The fields of the index. A change here needs a new [`VERSION`]: the index is then built again from the store.
 
+use super::query::operator::Place;
 use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, STRING, Schema, TextFieldIndexing, TextOptions};
 use tantivy::{IndexSettings, Order};
 
 /// Part of the directory's name, so that an index of another version is never opened.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 pub(super) const WORDS: &str = "words";
 
@@ -15,7 +16,11 @@ pub(super) const WORDS: &str = "words";
 /// akey       account << 32 | seconds before the end of time: the sort order, newest first within an account
 /// at         microseconds: date filter and order
 /// type, person   filters and counts
+/// tag        what a condition asks for: side:us, has:question, thread:t1, deal:d1
+/// sentiment  score in ten thousandths, where it was read
 /// subject, new, other, people, files   the words; none is stored, rows come from the store
+/// stem       stems of the subject's and the new words, by language
+/// from, to, cc   names and addresses by part, already among the people
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields {
@@ -26,11 +31,17 @@ pub(super) struct Fields {
     pub at: Field,
     pub r#type: Field,
     pub person: Field,
+    pub tag: Field,
+    pub sentiment: Field,
     pub subject: Field,
     pub new: Field,
     pub other: Field,
     pub people: Field,
     pub files: Field,
+    pub stem: Field,
+    pub from: Field,
+    pub to: Field,
+    pub cc: Field,
 }
 
 impl Fields {
@@ -41,8 +52,22 @@ impl Fields {
             (self.new, "body", 1.0),
             (self.people, "people", 1.0),
             (self.files, "attachment", 0.6),
-            (self.other, "quoted", 0.25),
+            (self.other, "quoted", 0.05),
         ]
+    }
+
+    /// The field of the words in a place.
+    pub fn of(&self, place: Place) -> Field {
+        match place {
+            Place::Subject => self.subject,
+            Place::Body => self.new,
+            Place::Quoted => self.other,
+            Place::Attachment => self.files,
+            Place::From => self.from,
+            Place::To => self.to,
+            Place::Cc => self.cc,
+            Place::With => self.people,
+        }
     }
 }
 
@@ -50,6 +75,8 @@ pub(super) fn build() -> (Schema, Fields) {
     let mut schema = Schema::builder();
     let words = TextOptions::default()
         .set_indexing_options(TextFieldIndexing::default().set_tokenizer(WORDS).set_index_option(IndexRecordOption::WithFreqsAndPositions));
+    let stems = TextOptions::default()
+        .set_indexing_options(TextFieldIndexing::default().set_tokenizer(WORDS).set_index_option(IndexRecordOption::WithFreqs));
     let name = || STRING | FAST;
     let fields = Fields {
         number: schema.add_u64_field("number", FAST | INDEXED),
@@ -59,11 +86,17 @@ pub(super) fn build() -> (Schema, Fields) {
         at: schema.add_i64_field("at", FAST),
         r#type: schema.add_text_field("type", name()),
         person: schema.add_text_field("person", name()),
+        tag: schema.add_text_field("tag", STRING),
+        sentiment: schema.add_i64_field("sentiment", FAST),
         subject: schema.add_text_field("subject", words.clone()),
         new: schema.add_text_field("new", words.clone()),
         other: schema.add_text_field("other", words.clone()),
         people: schema.add_text_field("people", words.clone()),
-        files: schema.add_text_field("files", words),
+        files: schema.add_text_field("files", words.clone()),
+        stem: schema.add_text_field("stem", stems),
+        from: schema.add_text_field("from", words.clone()),
+        to: schema.add_text_field("to", words.clone()),
+        cc: schema.add_text_field("cc", words),
     };
     (schema.build(), fields)
 }

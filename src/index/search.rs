@@ -1,22 +1,20 @@
 //! Searching: a query value and its scope become tantivy's query, one pass answers, and the page's numbers come back.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tantivy::directory::MmapDirectory;
-use tantivy::query::{
-    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, InvertedIndexRangeQuery, Occur, PhraseQuery, Query as EngineQuery, TermQuery, TermSetQuery,
-};
-use tantivy::schema::IndexRecordOption;
-use tantivy::{IndexReader, ReloadPolicy, Term};
+use tantivy::{IndexReader, ReloadPolicy};
 
 use super::collect::{Collect, Collected};
+use super::compile::Meant;
 use super::query::Query;
 use super::schema::{self, Fields};
-use super::{Result, write};
+use super::excluded::{self, Excluded};
+use super::{IndexError, Result, compile, variant, write};
 use crate::domain::entry::EntryType;
 
 words! {
@@ -35,6 +33,8 @@ pub struct Request {
     pub to: Option<Timestamp>,
     /// Filter keys of which one must have taken part.
     pub people: Option<Vec<String>>,
+    /// Numbers of the accounts that the query names, by name.
+    pub named: HashMap<String, Vec<i64>>,
     pub order: Order,
     pub limit: usize,
     pub after: Option<Position>,
@@ -51,6 +51,7 @@ impl Request {
             from: None,
             to: None,
             people: None,
+            named: HashMap::new(),
             order: Order::Newest,
             limit,
             after: None,
@@ -82,6 +83,8 @@ pub struct Results {
     pub found: Vec<Found>,
     /// Whether more follow.
     pub more: bool,
+    /// For words that hardly anybody wrote, those that were looked for as well.
+    pub meant: Meant,
     pub types: BTreeMap<String, u64>,
     /// By account number; 0 and unknown numbers are nobody's.
     pub accounts: BTreeMap<i64, u64>,
@@ -90,6 +93,8 @@ pub struct Results {
     pub months: BTreeMap<String, u64>,
 }
 
+/// A search that takes longer is given up.
+const LONGEST: Duration = Duration::from_millis(400);
 /// People counted in one answer: the most frequent ones.
 const MAX_PEOPLE: usize = 200;
 
@@ -181,92 +186,40 @@ impl Index {
     /// # Errors
     /// When the index cannot be read.
     pub fn search(&self, request: &Request) -> Result<Results> {
-        let query = self.scoped(request);
-        let collect = Collect {
-            order: request.order,
-            limit: request.limit + 1,
-            after: request.after,
-            from: request.from.map_or(i64::MIN, |t| t.as_microsecond()),
-            to: request.to.map_or(i64::MAX, |t| t.as_microsecond()),
-            facets: request.facets,
-        };
-        let collected = self.reader.searcher().search(&query, &collect)?;
-        Ok(results(collected, request.limit))
-    }
-
-    /// The query inside its scope.
-    fn scoped(&self, request: &Request) -> BooleanQuery {
-        let f = &self.fields;
-        let number = |field, value: i64| Term::from_field_u64(field, value.unsigned_abs());
-        let mut clauses = Vec::new();
-        if let Some(account) = request.account {
-            clauses.push(filter(term(number(f.account, account))));
-        }
-        if !request.types.is_empty() {
-            let types = request.types.iter().map(|t| Term::from_field_text(f.r#type, t.as_str()));
-            clauses.push(filter(Box::new(TermSetQuery::new(types))));
-        }
-        if let Some(people) = &request.people {
-            let people = people.iter().map(|p| Term::from_field_text(f.person, p));
-            clauses.push(filter(Box::new(TermSetQuery::new(people))));
-        }
-        if request.query != Query::All || clauses.is_empty() {
-            clauses.push((Occur::Must, self.engine_query(&request.query)));
-        }
-        BooleanQuery::new(clauses)
-    }
-
-    fn engine_query(&self, query: &Query) -> Box<dyn EngineQuery> {
-        match query {
-            Query::All => Box::new(AllQuery),
-            Query::Word(word) => self.in_any_field(|field| term(Term::from_field_text(field, word))),
-            Query::Phrase(words) => {
-                self.in_any_field(|field| Box::new(PhraseQuery::new(words.iter().map(|w| Term::from_field_text(field, w)).collect())))
+        let (from, to) = compile::times(request);
+        let deadline = Instant::now() + LONGEST;
+        let collect = Collect { order: request.order, limit: request.limit + 1, after: request.after, from, to, facets: request.facets, deadline };
+        let searcher = self.reader.searcher();
+        let mut meant = Meant::new();
+        for word in request.query.loose_words() {
+            let others = variant::meant(&searcher, &self.fields, word)?;
+            if !others.is_empty() {
+                meant.insert(word.to_owned(), others);
             }
-            Query::Prefix(prefix) => self.in_any_field(|field| {
-                let range = InvertedIndexRangeQuery::new(
-                    Bound::Included(Term::from_field_text(field, prefix)),
-                    // No character sorts behind this one.
-                    Bound::Excluded(Term::from_field_text(field, &format!("{prefix}\u{10ffff}"))),
-                );
-                Box::new(range)
-            }),
-            Query::Not(inner) => Box::new(BooleanQuery::new(vec![(Occur::Must, Box::new(AllQuery)), (Occur::MustNot, self.engine_query(inner))])),
-            Query::And(parts) => Box::new(BooleanQuery::new(
-                // A group may only exclude: then it excludes from everything.
-                all_if(parts.iter().all(|part| matches!(part, Query::Not(_))))
-                    .into_iter()
-                    .chain(parts.iter().map(|part| match part {
-                        Query::Not(inner) => (Occur::MustNot, self.engine_query(inner)),
-                        part => (Occur::Must, self.engine_query(part)),
-                    }))
-                    .collect(),
-            )),
-            Query::Or(parts) => Box::new(BooleanQuery::new(parts.iter().map(|part| (Occur::Should, self.engine_query(part))).collect())),
         }
+        let collected = searcher.search(&compile::scoped(&self.fields, request, &meant), &collect)?;
+        if collected.late {
+            return Err(IndexError::TooBroad(LONGEST));
+        }
+        Ok(Results { meant, ..results(collected, request.limit) })
     }
 
-    fn in_any_field(&self, query: impl Fn(tantivy::schema::Field) -> Box<dyn EngineQuery>) -> Box<dyn EngineQuery> {
-        let parts = self.fields.words().into_iter().map(|(field, _, weight)| {
-            let weighted: Box<dyn EngineQuery> = Box::new(BoostQuery::new(query(field), weight));
-            (Occur::Should, weighted)
-        });
-        Box::new(BooleanQuery::new(parts.collect()))
+    /// What keeps entries out of an empty answer.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn excluded(&self, request: &Request) -> Result<Vec<Excluded>> {
+        excluded::excluded(self, request)
     }
-}
 
-fn term(term: Term) -> Box<dyn EngineQuery> {
-    let option = if term.typ() == tantivy::schema::Type::Str { IndexRecordOption::WithFreqs } else { IndexRecordOption::Basic };
-    Box::new(TermQuery::new(term, option))
-}
+    /// The most frequent words that begin like this.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn words_beginning(&self, prefix: &str, most: usize) -> Result<Vec<String>> {
+        variant::beginning(&self.reader.searcher(), &self.fields, prefix, most)
+    }
 
-fn all_if(wanted: bool) -> Option<(Occur, Box<dyn EngineQuery>)> {
-    wanted.then(|| (Occur::Must, Box::new(AllQuery) as Box<dyn EngineQuery>))
-}
-
-/// Narrows without adding to the score.
-fn filter(query: Box<dyn EngineQuery>) -> (Occur, Box<dyn EngineQuery>) {
-    (Occur::Must, Box::new(ConstScoreQuery::new(query, 0.0)))
 }
 
 fn results(collected: Collected, limit: usize) -> Results {
@@ -283,6 +236,7 @@ fn results(collected: Collected, limit: usize) -> Results {
         total: collected.total,
         found: found.collect(),
         more,
+        meant: Meant::new(),
         types: collected.types.into_iter().collect(),
         accounts: collected.accounts.into_iter().map(|(n, count)| (i64::try_from(n).unwrap_or(0), count)).collect(),
         people: people.into_iter().collect(),
@@ -296,8 +250,12 @@ mod tests {
     use crate::domain::entry::{Entry, Participant, ParticipantRole};
     use crate::domain::span::{Span, SpanKind};
     use crate::index::document::Document;
-    use crate::index::query::parse;
+    use crate::index::query::QueryError;
     use crate::index::write::{Change, Writer};
+
+    fn parse(text: &str) -> std::result::Result<Query, QueryError> {
+        crate::index::query::parse(text, &Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC))
+    }
 
     fn document(number: i64, day: i64, kind: EntryType, subject: &str, new: &str, quoted: &str) -> Document {
         let mut entry = Entry::new(format!("e{number}"), kind, Timestamp::from_second(1_750_000_000 + day * 86_400).unwrap());
@@ -310,7 +268,7 @@ mod tests {
             email: Some(format!("p{}@acme.example", number % 3)),
         });
         let spans = [Span::new(SpanKind::New, 0, middle), Span::new(SpanKind::Quoted, middle, end)];
-        Document::of(number, 1 + number % 2, &entry, &spans, &[])
+        Document::of(number, 1 + number % 2, &entry, &spans, &[], None)
     }
 
     fn index(documents: Vec<Document>) -> (tempfile::TempDir, Index) {

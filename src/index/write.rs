@@ -219,12 +219,22 @@ impl Writer {
         for person in &document.people_keys {
             doc.add_text(f.person, person);
         }
+        for tag in &document.tags {
+            doc.add_text(f.tag, tag);
+        }
+        if let Some(sentiment) = document.sentiment {
+            doc.add_i64(f.sentiment, sentiment);
+        }
         for (field, text) in [
             (f.subject, &document.subject),
             (f.new, &document.new),
             (f.other, &document.other),
             (f.people, &document.people),
             (f.files, &document.files),
+            (f.stem, &document.stems),
+            (f.from, &document.from),
+            (f.to, &document.to),
+            (f.cc, &document.cc),
         ] {
             if !text.is_empty() {
                 doc.add_text(field, text);

@@ -18,6 +18,7 @@ pub mod receive;
 pub mod refresh;
 pub mod repeat;
 pub mod search;
+pub mod suggest;
 pub mod sentiment;
 mod speakers;
 pub mod triggers;

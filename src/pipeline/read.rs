@@ -19,6 +19,7 @@ use crate::domain::WorkspaceId;
 use crate::domain::entry::Side;
 use crate::domain::reading::{Carrier, EntryReading, EntrySentiment, Placed, ReadingEngine};
 use crate::domain::span::SpanKind;
+use crate::store::change::{self, Action, NewChange};
 use crate::store::entry::Stored;
 use crate::store::job::{self, Held, When};
 use crate::store::{Scope, reading};
@@ -147,17 +148,22 @@ pub(super) async fn step(service: &Service, workspace: WorkspaceId, held: Option
     drop(tx);
     // Telling sentences apart and putting them together again is work for the processor too.
     let (threads, engine, runtime) = (workers.clone(), workers.engine(), Handle::current());
-    let done: Vec<_> = blocking(move || {
+    let done: Vec<(Stored, Option<EntryReading>)> = blocking(move || {
         let read = runtime.block_on(read_all(&threads, &entries, &speakers, &engine));
-        entries.iter().zip(read).map(|(stored, read)| (stored.number, stored.sequence, read)).collect()
+        entries.into_iter().zip(read).collect()
     })
     .await?;
     let now = service.clock.now();
     let count = done.len();
     let write = service.store.write(workspace, move |tx| {
         Box::pin(async move {
-            for (number, sequence, read) in &done {
-                reading::put(workspace, tx, *number, *sequence, version, read.as_ref()).await?;
+            for (stored, read) in &done {
+                if reading::put(workspace, tx, stored.number, stored.sequence, version, read.as_ref()).await? {
+                    // For the index alone: what an entry says is as it was.
+                    let id = &stored.entry.id;
+                    let change = NewChange { what: "reading", id, number: Some(stored.number), account_id: None, action: Action::Updated };
+                    change::append(workspace, tx, change, now).await?;
+                }
             }
             if let Some(held) = held {
                 job::finish(tx, held).await?;

@@ -2,17 +2,25 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use jiff::Zoned;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Result, Service, blocking};
 use crate::domain::WorkspaceId;
 use crate::domain::entry::{EntryType, Side, name_key};
-use crate::domain::record::{Contact, Kind, TeamMember};
+use crate::domain::record::{Competitor, Contact, Kind, TeamMember};
+use crate::index::excluded::Excluded;
 use crate::index::passage::{self, Passage};
+use crate::index::query::Query;
+use crate::index::tokenizer::words;
 use crate::index::search::Position;
 use crate::index::{Request, Results};
-use crate::store::{Tx, account, attachment, entry, party, record};
+use crate::store::{Tx, account, attachment, entry, party, record, workspace};
+
+/// Competitors of a book whose names are looked up.
+const COMPETITORS: i64 = 1_000;
 
 /// One found entry.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -60,6 +68,9 @@ pub struct Answer {
     pub facets: Option<Facets>,
     /// The query as understood.
     pub query: String,
+    /// Of an empty answer: what keeps entries out, and how many.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub excluded: Vec<Excluded>,
     #[serde(skip)]
     pub next: Option<Position>,
 }
@@ -70,6 +81,11 @@ pub struct Answer {
 /// When the index or the store cannot be read.
 pub async fn search(service: &Service, workspace: WorkspaceId, request: Request) -> Result<Answer> {
     let (request, results) = find(service, workspace, request).await?;
+    if results.total == 0 {
+        let excluded = excluded(service, workspace, request.clone()).await?;
+        let facets = request.facets.then(Facets::default);
+        return Ok(Answer { total: 0, hits: Vec::new(), facets, query: request.query.to_string(), excluded, next: None });
+    }
     let mut tx = service.store.read(workspace).await?;
     let numbers: Vec<i64> = results.found.iter().map(|f| f.number).collect();
     let stored = entry::by_numbers(workspace, &mut tx, &numbers).await?;
@@ -82,7 +98,7 @@ pub async fn search(service: &Service, workspace: WorkspaceId, request: Request)
     let found = results.found.len() as u64;
     let query = request.query.to_string();
     let hits = blocking(move || {
-        let marks = request.query.marks();
+        let marks = request.query.marks(&results.meant);
         let hit = |found: &crate::index::search::Found| {
             by_number.remove(&found.number).map(|stored| {
                 let files = files.get(&stored.number).map_or(&[] as &[_], Vec::as_slice);
@@ -94,11 +110,64 @@ pub async fn search(service: &Service, workspace: WorkspaceId, request: Request)
     .await?;
     // What was deleted since the last commit of the index is neither shown nor counted.
     let total = results.total - (found - hits.len() as u64);
-    Ok(Answer { total, hits, facets, query, next })
+    Ok(Answer { total, hits, facets, query, excluded: Vec::new(), next })
+}
+
+async fn excluded(service: &Service, workspace: WorkspaceId, request: Request) -> Result<Vec<Excluded>> {
+    let Some(index) = service.index.of(workspace)? else { return Ok(Vec::new()) };
+    Ok(blocking(move || index.excluded(&request)).await??)
+}
+
+/// The moment at which a workspace asks: what "last week" means is told by its zone.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn moment(service: &Service, workspace: WorkspaceId) -> Result<Zoned> {
+    let named = workspace::timezone(workspace, &mut service.store.read(workspace).await?).await?;
+    let zone = named.and_then(|name| TimeZone::get(&name).ok()).unwrap_or(TimeZone::UTC);
+    Ok(service.clock.now().to_zoned(zone))
+}
+
+/// The numbers of the accounts that a query names by id, name or domain.
+async fn named(service: &Service, workspace: WorkspaceId, query: &Query) -> Result<HashMap<String, Vec<i64>>> {
+    let names = query.accounts();
+    if names.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut tx = service.store.read(workspace).await?;
+    let mut found = HashMap::new();
+    for name in names {
+        found.insert(name.to_owned(), account::called(workspace, &mut tx, name).await?);
+    }
+    Ok(found)
+}
+
+/// For each name of one word that a competitor of the workspace's book goes by, its other names.
+async fn other_names(service: &Service, workspace: WorkspaceId) -> Result<HashMap<String, Vec<Vec<String>>>> {
+    let mut tx = service.store.read(workspace).await?;
+    let mut found = HashMap::new();
+    for stored in record::list(workspace, &mut tx, Kind::Competitor, None, None, None, COMPETITORS).await?.0 {
+        let competitor: Competitor = stored.read()?;
+        let names = std::iter::once(&competitor.name).chain(&competitor.aliases);
+        let mut names: Vec<Vec<String>> = names.map(|name| words(name).map(|word| word.text).collect()).collect();
+        names.retain(|words: &Vec<String>| !words.is_empty());
+        names.sort();
+        names.dedup();
+        for name in &names {
+            if let [word] = name.as_slice() {
+                found.insert(word.clone(), names.iter().filter(|other| *other != name).cloned().collect());
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The numbers of matching entries only.
-pub async fn find(service: &Service, workspace: WorkspaceId, request: Request) -> Result<(Request, Results)> {
+pub async fn find(service: &Service, workspace: WorkspaceId, mut request: Request) -> Result<(Request, Results)> {
+    request.named = named(service, workspace, &request.query).await?;
+    if !request.query.loose_words().is_empty() {
+        request.query = request.query.with_other_names(&other_names(service, workspace).await?);
+    }
     let Some(index) = service.index.of(workspace)? else { return Ok((request, Results::default())) };
     blocking(move || {
         let started = std::time::Instant::now();

@@ -27,6 +27,7 @@ mod search;
 mod sentiment;
 mod session;
 mod settings;
+mod suggest;
 mod summaries;
 mod threads;
 mod timeline;
@@ -133,6 +134,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(threads::merge))
         .routes(routes!(threads::split))
         .routes(routes!(search::get))
+        .routes(routes!(suggest::get))
         .routes(routes!(summaries::get))
         .routes(routes!(summaries::refresh))
         .routes(routes!(summaries::versions))

@@ -174,6 +174,9 @@ impl From<PipelineError> for Problem {
             PipelineError::Index(error @ IndexError::Building(_)) => {
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "index_building", "Search is not ready", error.to_string())
             }
+            PipelineError::Index(error @ IndexError::TooBroad(_)) => {
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_broad", "The search took too long", error.to_string())
+            }
             error => {
                 tracing::error!(%error, "answering a request");
                 Problem::internal()

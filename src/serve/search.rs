@@ -25,7 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Wanted {
-    /// Words (all of them), "phrases", prefix*, OR, -not, parentheses. At most 1024 bytes.
+    /// Words (all of them), "phrases", prefix*, OR, -not, parentheses, and operators such as `from:`, `has:` or `during:`: the README
+    /// lists them. At most 1024 bytes.
     q: Option<String>,
     /// In this account only.
     account: Option<String>,
@@ -76,7 +77,7 @@ pub async fn get(State(app): State<App>, caller: Caller, Params(wanted): Params<
     }
     let types = words("type", wanted.r#type.as_deref())?;
     let text = wanted.q.as_deref().unwrap_or_default();
-    let query = query::parse(text)?;
+    let query = query::parse(text, &search::moment(&app.service, caller.workspace).await?)?;
     let scoped = wanted.account.is_some() || wanted.person.is_some() || !types.is_empty() || wanted.from.is_some() || wanted.to.is_some();
     if query == query::Query::All && !scoped {
         return Err(Problem::bad_request("bad_query", "q is empty; give at least one word or a filter"));
@@ -103,7 +104,7 @@ pub async fn get(State(app): State<App>, caller: Caller, Params(wanted): Params<
     }
     let facets = wanted.facets.unwrap_or(false);
     let limit = usize::try_from(size).unwrap_or(20);
-    let request = Request { query, account, types, from: wanted.from, to: wanted.to, people, order, limit, after, facets };
+    let request = Request { query, account, types, from: wanted.from, to: wanted.to, people, named: std::collections::HashMap::new(), order, limit, after, facets };
     let answer = search::search(&app.service, caller.workspace, request).await?;
     let next_cursor = answer.next.map(|position| cursor::encode(&question, position));
     Ok(Json(Found { answer, next_cursor }).into_response())

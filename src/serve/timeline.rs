@@ -16,9 +16,9 @@ use crate::domain::WorkspaceId;
 use crate::domain::entry::EntryType;
 use crate::domain::reading::ListedEntry;
 use crate::index::query;
-use crate::index::search::{Order, Request};
+use crate::index::search::Request;
 use crate::pipeline::profile;
-use crate::pipeline::search::{find, person_keys};
+use crate::pipeline::search::{find, moment, person_keys};
 use crate::store::{account, entry};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -96,20 +96,17 @@ pub async fn get(
         if grouped {
             return Err(Problem::bad_request("bad_parameter", "group and q do not go together"));
         }
+        drop(tx);
         let question = question(&id, &wanted, &types);
+        let query = query::parse(q, &moment(&app.service, caller.workspace).await?)?;
         let request = Request {
             account: Some(account.number),
-            types: Vec::new(),
             from: wanted.from,
             to: wanted.to,
             people,
-            order: Order::Newest,
-            limit: usize::try_from(limit).unwrap_or(20),
             after: cursor::decode(&question, wanted.cursor.as_deref())?,
-            facets: false,
-            query: query::parse(q)?,
+            ..Request::newest(query, usize::try_from(limit).unwrap_or(20))
         };
-        drop(tx);
         return searched(&app, caller.workspace, request, types, &question).await;
     }
     let filter = entry::Filter { types: types.clone(), from: wanted.from, to: wanted.to, people };

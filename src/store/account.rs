@@ -78,6 +78,17 @@ pub async fn find(workspace: WorkspaceId, tx: &mut Tx, account_id: &str) -> Resu
     Ok(row.map(Row::from))
 }
 
+/// The numbers of the accounts of this id, name (whatever its case) or domain.
+pub async fn called(workspace: WorkspaceId, tx: &mut Tx, name: &str) -> Result<Vec<i64>> {
+    let rows: Vec<(i64,)> = on!(tx, c => sqlx::query_as(
+        "SELECT number FROM account WHERE workspace_id = $1 AND account_id = $2 AND account_id <> ''
+         UNION SELECT number FROM account WHERE workspace_id = $1 AND known = 1 AND name_key = $3
+         UNION SELECT a.number FROM account_domain d JOIN account a ON a.workspace_id = d.workspace_id AND a.account_id = d.account_id
+               WHERE d.workspace_id = $1 AND d.domain = $3")
+        .bind(workspace.0).bind(name).bind(name.to_lowercase()).fetch_all(c).await?);
+    Ok(rows.into_iter().map(|(number,)| number).collect())
+}
+
 /// The numbers of every account of every workspace: what an index being built needs.
 pub async fn all_numbers(tx: &mut Tx) -> Result<Vec<(i64, String, i64)>> {
     Ok(on!(tx, c => sqlx::query_as("SELECT workspace_id, account_id, number FROM account").fetch_all(c).await?))

@@ -39,12 +39,12 @@ pub async fn append(workspace: WorkspaceId, tx: &mut Tx, change: NewChange<'_>, 
     Ok(sequence)
 }
 
-/// The next changes of entries in all workspaces after `sequence`, oldest first: what the indexes follow. An erasure is
-/// among them, so that each index gets rid of the words.
+/// The next changes of entries in all workspaces after `sequence`, oldest first: what the indexes follow. What was read from
+/// entries is among them, and erasures, so that each index gets rid of the words.
 pub async fn entries_after(tx: &mut Tx, sequence: i64, limit: i64) -> Result<Vec<Change>> {
     Ok(on!(tx, c => sqlx::query_as(
         "SELECT sequence, workspace_id, what, id, number, account_id, action FROM change
-         WHERE sequence > $1 AND what IN ('entry', 'erasure') ORDER BY sequence LIMIT $2")
+         WHERE sequence > $1 AND what IN ('entry', 'reading', 'erasure') ORDER BY sequence LIMIT $2")
         .bind(sequence).bind(limit).fetch_all(c).await?))
 }
 
@@ -52,7 +52,7 @@ pub async fn entries_after(tx: &mut Tx, sequence: i64, limit: i64) -> Result<Vec
 pub async fn of_entries(workspace: WorkspaceId, tx: &mut Tx, sequence: i64, limit: i64) -> Result<Vec<Change>> {
     Ok(on!(tx, c => sqlx::query_as(
         "SELECT sequence, workspace_id, what, id, number, account_id, action FROM change
-         WHERE workspace_id = $1 AND sequence > $2 AND what IN ('entry', 'erasure') ORDER BY sequence LIMIT $3")
+         WHERE workspace_id = $1 AND sequence > $2 AND what IN ('entry', 'reading', 'erasure') ORDER BY sequence LIMIT $3")
         .bind(workspace.0).bind(sequence).bind(limit).fetch_all(c).await?))
 }
 

@@ -52,17 +52,17 @@ pub async fn backlog(workspace: WorkspaceId, tx: &mut Tx, version: i64) -> Resul
 }
 
 /// Keeps what was read from an entry in the words of its change `sequence`, unless those are not its words any more.
-/// `None`: the reader failed on them, and there is nothing to keep.
-pub async fn put(workspace: WorkspaceId, tx: &mut Tx, number: i64, sequence: i64, version: i64, reading: Option<&EntryReading>) -> Result<()> {
+/// `None`: the reader failed on them, and there is nothing to keep. Says whether it was kept.
+pub async fn put(workspace: WorkspaceId, tx: &mut Tx, number: i64, sequence: i64, version: i64, reading: Option<&EntryReading>) -> Result<bool> {
     let same = on!(tx, c => sqlx::query("UPDATE entry SET reader = $4 WHERE number = $1 AND workspace_id = $2 AND sequence = $3")
         .bind(number).bind(workspace.0).bind(sequence).bind(version).execute(c).await?.rows_affected());
-    let Some(reading) = reading.filter(|_| same == 1) else { return Ok(()) };
+    let Some(reading) = reading.filter(|_| same == 1) else { return Ok(false) };
     let json = serde_json::to_string(reading).expect("a reading is plain values");
     on!(tx, c => sqlx::query(
         "INSERT INTO reading (number, workspace_id, score, reading) VALUES ($1, $2, $3, $4)
          ON CONFLICT (number) DO UPDATE SET score = excluded.score, reading = excluded.reading")
         .bind(number).bind(workspace.0).bind(reading.customer_score()).bind(json).execute(c).await?.rows_affected());
-    Ok(())
+    Ok(true)
 }
 
 /// Forgets what was read from an entry, whose words are others now: they wait to be read.

@@ -53,3 +53,11 @@ fn the_readers_table_has_its_figures_beside_simpler_methods() {
     let (good, said) = eval(&["reader", "nowhere.jsonl"]);
     assert!(!good && said.contains("nowhere.jsonl") && said.contains("held_out.py"), "{said}");
 }
+
+#[test]
+fn known_mails_are_found_as_people_remember_them() {
+    let (good, table) = eval(&["search", "fixtures/export/mail", "--us", "tidemark.example"]);
+    assert!(good && share(&table, "among five") > 0.9, "{table}");
+    let (good, said) = eval(&["search", "nowhere.mbox"]);
+    assert!(!good && said.contains("nowhere.mbox"), "{said}");
+}

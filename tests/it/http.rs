@@ -108,7 +108,7 @@ async fn another_workspace_sees_nothing() {
     let mut tx = app.service.store.read(other).await.unwrap();
     assert!(rapport::store::entry::find(other, &mut tx, "n1").await.unwrap().is_none());
     assert!(rapport::store::account::find(other, &mut tx, "acme").await.unwrap().is_none());
-    let request = rapport::index::Request::newest(rapport::index::query::parse("secret").unwrap(), 10);
+    let request = rapport::index::Request::newest(rapport::index::query::Query::Exact("secret".into()), 10);
     assert_eq!(rapport::pipeline::search::search(&app.service, other, request.clone()).await.unwrap().total, 0);
     assert_eq!(rapport::pipeline::search::search(&app.service, app.workspace, request).await.unwrap().total, 1);
 }

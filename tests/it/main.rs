@@ -27,6 +27,7 @@ mod jobs;
 mod kill;
 mod load;
 mod migrations;
+mod operators;
 mod order;
 mod readings;
 mod records;

@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 
 use crate::app::{App, account, config, note, raw_mail};
 
-async fn spawn(reader: ReaderFrom) -> App {
+pub async fn spawn(reader: ReaderFrom) -> App {
     let folder = tempfile::tempdir().unwrap();
     let config = Config { reader, ..config(folder.path()).await };
     App::spawn_with(folder, config).await
 }
 
 /// Waits until everything is read: on a machine that is busy with other tests, for as long as they leave it.
-async fn read(app: &App) {
+pub async fn read(app: &App) {
     app.settle().await;
     for _ in 0..3_000 {
         if app.get("/v1/jobs").await["unread"] == 0 && app.get("/readyz").await["reader"] == "ready" {

@@ -70,7 +70,8 @@ pub async fn run(options: Options, config: Config) -> Outcome {
     Ok(measured?)
 }
 
-async fn open(data: &Path, config: &Config) -> anyhow::Result<(Service, WorkspaceId)> {
+/// A data directory with one workspace.
+pub async fn open(data: &Path, config: &Config) -> anyhow::Result<(Service, WorkspaceId)> {
     let service = Service::open(data, config.clone(), Clock::system()).await?;
     let now = service.clock.now();
     let workspace = service.store.write(Scope::All, move |tx| Box::pin(async move { workspace::open(tx, "local", now).await })).await?;

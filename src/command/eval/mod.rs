@@ -1,6 +1,7 @@
 //! `rapport eval`: quality against labelled sets. Prints what was measured, on how many, with a 95 % interval.
 
 mod reader;
+mod search;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rapport::analyse::due;
+use rapport::config::Config;
 use rapport::domain::Address;
 use rapport::domain::entry::Flag;
 use rapport::ingest::mailbox::Mbox;
@@ -25,6 +27,7 @@ use super::labelled::{Labelled, normal, row};
   rapport eval spans mine.jsonl --differing
   rapport eval due fixtures/due/*.jsonl
   rapport eval reader held-out.jsonl
+  rapport eval search mail.mbox.gz --us ourco.com
   rapport eval mail corpus/MANIFEST.jsonl")]
 pub struct Options {
     #[command(subcommand)]
@@ -59,6 +62,18 @@ enum Set {
         #[arg(long)]
         differing: bool,
     },
+    /// Known mails looked for by their subjects with a word forgotten and another misspelt: is their thread found
+    Search {
+        /// Mail, as for import
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// A domain of ours; may be given several times
+        #[arg(long, value_name = "DOMAIN")]
+        us: Vec<String>,
+        /// Print what was not found
+        #[arg(long)]
+        differing: bool,
+    },
     /// Subject, sender and date of mails, against how another parser reads them
     Mail {
         /// NDJSON with `path`, `index`, `subject`, `from` and `date`; the files lie beside it
@@ -81,11 +96,12 @@ struct Listed {
     date: Option<String>,
 }
 
-pub async fn run(options: Options) -> Outcome {
+pub async fn run(options: Options, config: Config) -> Outcome {
     match options.set {
         Set::Spans { files, differing } => spans(files, differing),
         Set::Due { files, differing } => due(&files, differing),
         Set::Reader { file, differing } => reader::run(&file, differing).await,
+        Set::Search { paths, us, differing } => search::run(&paths, &us, differing, config).await,
         Set::Mail { list, differing } => mail(&list, differing),
     }
 }

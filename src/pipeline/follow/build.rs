@@ -12,7 +12,7 @@ use crate::index::document::Document;
 use crate::index::write::{self, Change, Writer};
 use crate::index::{Index, IndexError};
 use crate::store::change::Change as Logged;
-use crate::store::{Scope, Store, Tx, account, attachment, change, entry};
+use crate::store::{Scope, Store, Tx, account, attachment, change, entry, reading};
 
 /// Entries read at once.
 const PAGE: i64 = 500;
@@ -21,7 +21,7 @@ const PAGE: i64 = 500;
 pub(super) async fn changes(store: &Store, workspace: WorkspaceId, log: &[Logged]) -> Result<Vec<Change>> {
     // Several changes of one entry are one: its present state. What was added here is not in the index yet.
     let mut numbers: BTreeMap<i64, bool> = BTreeMap::new();
-    for change in log.iter().filter(|change| change.what == "entry") {
+    for change in log.iter().filter(|change| change.what != "erasure") {
         *numbers.entry(change.number.unwrap_or(change.sequence)).or_default() |= change.number.is_none();
     }
     let wanted: Vec<i64> = numbers.keys().copied().collect();
@@ -51,6 +51,8 @@ pub(super) async fn changes(store: &Store, workspace: WorkspaceId, log: &[Logged
 pub async fn documents(workspace: WorkspaceId, tx: &mut Tx, stored: &[entry::Stored]) -> Result<Vec<Document>> {
     let with_files: Vec<i64> = stored.iter().filter(|s| !s.entry.attachments.is_empty()).map(|s| s.number).collect();
     let files = attachment::of(workspace, tx, &with_files).await?;
+    let numbers: Vec<i64> = stored.iter().map(|s| s.number).collect();
+    let readings = reading::of(workspace, tx, &numbers).await?;
     let mut accounts: HashMap<Option<&str>, i64> = HashMap::new();
     let mut documents = Vec::with_capacity(stored.len());
     for stored in stored {
@@ -63,7 +65,7 @@ pub async fn documents(workspace: WorkspaceId, tx: &mut Tx, stored: &[entry::Sto
             }
         };
         let files = files.get(&stored.number).map_or(&[] as &[_], Vec::as_slice);
-        documents.push(Document::of(stored.number, account, &stored.entry, &stored.spans, files));
+        documents.push(Document::of(stored.number, account, &stored.entry, &stored.spans, files, readings.get(&stored.number)));
     }
     Ok(documents)
 }

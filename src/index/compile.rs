@@ -1,0 +1,200 @@
+//! From a query and its scope to what tantivy runs.
+
+use std::collections::HashMap;
+use std::ops::Bound;
+
+use tantivy::Term;
+use tantivy::query::{
+    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, InvertedIndexRangeQuery, Occur, PhraseQuery, Query as EngineQuery, RangeQuery,
+    TermQuery, TermSetQuery,
+};
+use tantivy::schema::{Field, IndexRecordOption};
+
+use super::document::{deal_tag, has_tag, side_tag, thread_tag};
+use super::query::operator::Place;
+use super::query::{Condition, Query};
+use super::schema::Fields;
+use super::search::Request;
+use super::stem;
+
+/// The stretch of time, in microseconds, that every match lies in: the request's own, narrowed by what the query says of all.
+pub(super) fn times(request: &Request) -> (i64, i64) {
+    let mut from = request.from.map_or(i64::MIN, |t| t.as_microsecond());
+    let mut to = request.to.map_or(i64::MAX, |t| t.as_microsecond());
+    for part in parts(&request.query) {
+        if let Query::If(Condition::Time { from: since, to: until }) = part {
+            from = from.max(since.map_or(i64::MIN, |t| t.as_microsecond()));
+            to = to.min(until.map_or(i64::MAX, |t| t.as_microsecond()));
+        }
+    }
+    (from, to)
+}
+
+/// What all must hold of a match.
+fn parts(query: &Query) -> &[Query] {
+    match query {
+        Query::And(parts) => parts,
+        one => std::slice::from_ref(one),
+    }
+}
+
+/// The query inside its scope; times that hold for all are left to the collector.
+pub(super) fn scoped(fields: &Fields, request: &Request, meant: &Meant) -> BooleanQuery {
+    let compiler = Compiler { fields, request, meant, loose: true };
+    let mut clauses = Vec::new();
+    if let Some(account) = request.account {
+        clauses.push(filter(compiler.accounts(&[account])));
+    }
+    if !request.types.is_empty() {
+        clauses.push(filter(compiler.condition(&Condition::Type(request.types.clone()))));
+    }
+    if let Some(people) = &request.people {
+        let people = people.iter().map(|p| Term::from_field_text(fields.person, p));
+        clauses.push(filter(Box::new(TermSetQuery::new(people))));
+    }
+    let is_left = |part: &&Query| !matches!(part, Query::All | Query::If(Condition::Time { .. }));
+    let rest = compiler.all(parts(&request.query).iter().filter(is_left), None, clauses.is_empty());
+    clauses.extend(rest);
+    BooleanQuery::new(clauses)
+}
+
+/// For words that hardly anybody wrote, those that were probably meant.
+pub type Meant = HashMap<String, Vec<String>>;
+
+/// What another form of a word is worth beside the word itself, and what one in its place that is spelt otherwise.
+const FORM: f32 = 0.2;
+const OTHER_SPELLING: f32 = 0.05;
+
+#[derive(Clone, Copy)]
+struct Compiler<'a> {
+    fields: &'a Fields,
+    request: &'a Request,
+    meant: &'a Meant,
+    /// Whether other forms and spellings of a word will do; not for words that are excluded.
+    loose: bool,
+}
+
+type Clause = (Occur, Box<dyn EngineQuery>);
+
+impl Compiler<'_> {
+    /// Parts that must all hold. Where they only exclude, they exclude from everything, unless something else says from what.
+    fn all<'q>(&self, parts: impl IntoIterator<Item = &'q Query>, place: Option<Place>, alone: bool) -> Vec<Clause> {
+        let clauses = parts.into_iter().map(|part| match part {
+            Query::Not(inner) => (Occur::MustNot, Compiler { loose: false, ..*self }.query(inner, place)),
+            Query::If(condition) => filter(self.condition(condition)),
+            part => (Occur::Must, self.query(part, place)),
+        });
+        let mut clauses: Vec<Clause> = clauses.collect();
+        if alone && clauses.iter().all(|(occur, _)| *occur == Occur::MustNot) {
+            clauses.push((Occur::Must, Box::new(AllQuery)));
+        }
+        clauses
+    }
+
+    /// One part of the query, its words looked for in one place or in all.
+    fn query(&self, query: &Query, place: Option<Place>) -> Box<dyn EngineQuery> {
+        match query {
+            Query::All => Box::new(AllQuery),
+            Query::Word(word) if self.loose && place.is_none() => self.word(word),
+            Query::Word(word) | Query::Exact(word) => self.exact(word, place),
+            Query::Phrase(words, slop) => self.words(place, |field| phrase(field, words, *slop)),
+            Query::Near(left, right, distance) => self.words(place, |field| {
+                // In a phrase, so many others in between: neighbours have none.
+                let either = [[left, right], [right, left]].map(|[first, second]| {
+                    (Occur::Should, phrase(field, &[first.clone(), second.clone()], distance - 1))
+                });
+                Box::new(BooleanQuery::new(either.into()))
+            }),
+            Query::Prefix(prefix) => self.words(place, |field| {
+                let range = InvertedIndexRangeQuery::new(
+                    Bound::Included(Term::from_field_text(field, prefix)),
+                    // No character sorts behind this one.
+                    Bound::Excluded(Term::from_field_text(field, &format!("{prefix}\u{10ffff}"))),
+                );
+                Box::new(range)
+            }),
+            // Of places within places the inner one counts.
+            Query::In(place, inner) => self.query(inner, Some(*place)),
+            Query::If(condition) => self.condition(condition),
+            Query::Not(_) => Box::new(BooleanQuery::new(self.all([query], place, true))),
+            Query::And(parts) => Box::new(BooleanQuery::new(self.all(parts, place, true))),
+            Query::Or(parts) => Box::new(BooleanQuery::new(parts.iter().map(|part| (Occur::Should, self.query(part, place))).collect())),
+        }
+    }
+
+    fn exact(&self, word: &str, place: Option<Place>) -> Box<dyn EngineQuery> {
+        self.words(place, |field| term(Term::from_field_text(field, word)))
+    }
+
+    /// The word as it is, then its other forms, then what it may be misspelt for.
+    fn word(&self, word: &str) -> Box<dyn EngineQuery> {
+        let mut either = vec![(Occur::Should, self.exact(word, None))];
+        for stem in stem::of(word) {
+            let form = term(Term::from_field_text(self.fields.stem, &stem));
+            either.push((Occur::Should, Box::new(BoostQuery::new(form, FORM))));
+        }
+        for other in self.meant.get(word).into_iter().flatten() {
+            either.push((Occur::Should, Box::new(ConstScoreQuery::new(self.exact(other, None), OTHER_SPELLING))));
+        }
+        Box::new(BooleanQuery::new(either))
+    }
+
+    /// In the field of a place, or in any of those that are searched, each by its weight.
+    fn words(&self, place: Option<Place>, query: impl Fn(Field) -> Box<dyn EngineQuery>) -> Box<dyn EngineQuery> {
+        if let Some(place) = place {
+            return query(self.fields.of(place));
+        }
+        let parts = self.fields.words().into_iter().map(|(field, _, weight)| {
+            let weighted: Box<dyn EngineQuery> = Box::new(BoostQuery::new(query(field), weight));
+            (Occur::Should, weighted)
+        });
+        Box::new(BooleanQuery::new(parts.collect()))
+    }
+
+    fn condition(&self, condition: &Condition) -> Box<dyn EngineQuery> {
+        let f = self.fields;
+        let tag = |tag: String| term(Term::from_field_text(f.tag, &tag));
+        match condition {
+            Condition::Side(side) => tag(side_tag(side)),
+            Condition::Has(has) => tag(has_tag(has)),
+            Condition::Thread(id) => tag(thread_tag(id)),
+            Condition::Deal(id) => tag(deal_tag(id)),
+            Condition::Type(types) => Box::new(TermSetQuery::new(types.iter().map(|t| Term::from_field_text(f.r#type, t.as_str())))),
+            Condition::Account(name) => self.accounts(self.request.named.get(name).map_or(&[], Vec::as_slice)),
+            Condition::Time { from, to } => {
+                let micros = |at: &jiff::Timestamp| Term::from_field_i64(f.at, at.as_microsecond());
+                range(from.as_ref().map(micros), to.as_ref().map(|to| Bound::Excluded(micros(to))))
+            }
+            Condition::Sentiment { from, to } => {
+                let score = |at: i64| Term::from_field_i64(f.sentiment, at);
+                range(Some(score(*from)), Some(Bound::Included(score(*to))))
+            }
+        }
+    }
+
+    fn accounts(&self, numbers: &[i64]) -> Box<dyn EngineQuery> {
+        Box::new(TermSetQuery::new(numbers.iter().map(|number| Term::from_field_u64(self.fields.account, number.unsigned_abs()))))
+    }
+}
+
+fn range(from: Option<Term>, to: Option<Bound<Term>>) -> Box<dyn EngineQuery> {
+    match (from, to) {
+        (None, None) => Box::new(AllQuery),
+        (from, to) => Box::new(RangeQuery::new(from.map_or(Bound::Unbounded, Bound::Included), to.unwrap_or(Bound::Unbounded))),
+    }
+}
+
+fn phrase(field: Field, words: &[String], slop: u32) -> Box<dyn EngineQuery> {
+    let terms: Vec<(usize, Term)> = words.iter().map(|word| Term::from_field_text(field, word)).enumerate().collect();
+    Box::new(PhraseQuery::new_with_offset_and_slop(terms, slop))
+}
+
+fn term(term: Term) -> Box<dyn EngineQuery> {
+    let option = if term.typ() == tantivy::schema::Type::Str { IndexRecordOption::WithFreqs } else { IndexRecordOption::Basic };
+    Box::new(TermQuery::new(term, option))
+}
+
+/// Narrows without adding to the score.
+fn filter(query: Box<dyn EngineQuery>) -> Clause {
+    (Occur::Must, Box::new(ConstScoreQuery::new(query, 0.0)))
+}
