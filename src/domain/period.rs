@@ -11,11 +11,22 @@ pub struct Period {
 }
 
 /// What a period may be called, for whoever is asked to name one.
-pub const EXAMPLES: [&str; 12] =
-    ["today", "yesterday", "this week", "last week", "this month", "last month", "this quarter", "last quarter", "this year", "last year", "last 30 days", "march"];
+pub const EXAMPLES: [&str; 12] = [
+    "today",
+    "yesterday",
+    "this week",
+    "last week",
+    "this month",
+    "last month",
+    "this quarter",
+    "last quarter",
+    "this year",
+    "last year",
+    "last 30 days",
+    "march",
+];
 
-const MONTHS: [&str; 12] =
-    ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
+const MONTHS: [&str; 12] = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
 const WEEKDAYS: [(&str, Weekday); 7] = [
     ("monday", Weekday::Monday),
     ("tuesday", Weekday::Tuesday),
@@ -52,7 +63,9 @@ pub fn named(name: &str, now: &Zoned) -> Option<Period> {
         }
         [year] => days(Date::new(self::year(year)?, 1, 1).ok()?, 1.year())?,
         [year, month] if self::year(year).is_some() => days(Date::new(self::year(year)?, month.parse().ok()?, 1).ok()?, 1.month())?,
-        [year, month, day] if self::year(year).is_some() => days(Date::new(self::year(year)?, month.parse().ok()?, day.parse().ok()?).ok()?, 1.day())?,
+        [year, month, day] if self::year(year).is_some() => {
+            days(Date::new(self::year(year)?, month.parse().ok()?, day.parse().ok()?).ok()?, 1.day())?
+        }
         [day, name, year] | [name, day, year] if month(name).is_some() => {
             days(Date::new(self::year(year)?, month(name)?, ordinal(day)?).ok()?, 1.day())?
         }
@@ -190,7 +203,8 @@ mod tests {
             let day = |at: Timestamp| at.in_tz("Europe/Berlin").unwrap().datetime().to_string();
             assert_eq!((day(found.from), day(found.to)), (format!("{first}T00:00:00"), format!("{end}T00:00:00")), "{name}");
         }
-        for name in ["", "soon", "2026-13", "2026-02-30", "q5", "ma", "last 0 days", "last 99999999999 years", "13 13 13", "0000", "last", "99th may"] {
+        for name in ["", "soon", "2026-13", "2026-02-30", "q5", "ma", "last 0 days", "last 99999999999 years", "13 13 13", "0000", "last", "99th may"]
+        {
             assert_eq!(named(name, &now()), None, "{name}");
         }
     }

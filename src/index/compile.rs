@@ -5,8 +5,8 @@ use std::ops::Bound;
 
 use tantivy::Term;
 use tantivy::query::{
-    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, InvertedIndexRangeQuery, Occur, PhraseQuery, Query as EngineQuery, RangeQuery,
-    TermQuery, TermSetQuery,
+    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, InvertedIndexRangeQuery, Occur, PhraseQuery, Query as EngineQuery, RangeQuery, TermQuery,
+    TermSetQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption};
 
@@ -100,9 +100,8 @@ impl Compiler<'_> {
             Query::Phrase(words, slop) => self.words(place, |field| phrase(field, words, *slop)),
             Query::Near(left, right, distance) => self.words(place, |field| {
                 // In a phrase, so many others in between: neighbours have none.
-                let either = [[left, right], [right, left]].map(|[first, second]| {
-                    (Occur::Should, phrase(field, &[first.clone(), second.clone()], distance - 1))
-                });
+                let either = [[left, right], [right, left]]
+                    .map(|[first, second]| (Occur::Should, phrase(field, &[first.clone(), second.clone()], distance - 1)));
                 Box::new(BooleanQuery::new(either.into()))
             }),
             Query::Prefix(prefix) => self.words(place, |field| {

@@ -2,9 +2,9 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::Address;
 use super::query::operator::Has;
 use super::stem;
+use crate::domain::Address;
 use crate::domain::entry::{Entry, ParticipantRole, Side, name_key};
 use crate::domain::reading::{EntryReading, HighlightKind};
 use crate::domain::span::{Span, SpanKind, slices};
@@ -120,7 +120,8 @@ impl Document {
         hash.update(self.occurred_at.as_microsecond().to_le_bytes());
         hash.update(self.sentiment.unwrap_or(i64::MIN).to_le_bytes());
         let lists = self.people_keys.iter().chain(&self.tags).map(String::as_str);
-        let words = [&self.subject, &self.new, &self.other, &self.people, &self.files, &self.stems, &self.from, &self.to, &self.cc].map(String::as_str);
+        let words =
+            [&self.subject, &self.new, &self.other, &self.people, &self.files, &self.stems, &self.from, &self.to, &self.cc].map(String::as_str);
         for text in [self.r#type].into_iter().chain(words).chain(lists) {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
@@ -148,15 +149,20 @@ fn tags(entry: &Entry, reading: Option<&EntryReading>) -> Vec<String> {
     tags.extend(entry.thread_id.as_deref().map(thread_tag));
     tags.extend(entry.deal_id.as_deref().map(deal_tag));
     let found = |kind| reading.is_some_and(|reading| reading.highlights.iter().any(|highlight| highlight.found.kind == kind));
-    tags.extend(Has::ALL.iter().filter(|has| match has {
-        Has::Attachment => !entry.attachments.is_empty(),
-        Has::Recording => entry.recording_url.is_some(),
-        Has::Transcript => !entry.transcript.is_empty(),
-        Has::Question => found(HighlightKind::Question),
-        Has::Commitment => found(HighlightKind::Commitment),
-        Has::Objection => found(HighlightKind::Objection),
-        Has::Signal => found(HighlightKind::PositiveSignal),
-    }).map(has_tag));
+    tags.extend(
+        Has::ALL
+            .iter()
+            .filter(|has| match has {
+                Has::Attachment => !entry.attachments.is_empty(),
+                Has::Recording => entry.recording_url.is_some(),
+                Has::Transcript => !entry.transcript.is_empty(),
+                Has::Question => found(HighlightKind::Question),
+                Has::Commitment => found(HighlightKind::Commitment),
+                Has::Objection => found(HighlightKind::Objection),
+                Has::Signal => found(HighlightKind::PositiveSignal),
+            })
+            .map(has_tag),
+    );
     tags.sort();
     tags.dedup();
     tags

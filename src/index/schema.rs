@@ -75,8 +75,8 @@ pub(super) fn build() -> (Schema, Fields) {
     let mut schema = Schema::builder();
     let words = TextOptions::default()
         .set_indexing_options(TextFieldIndexing::default().set_tokenizer(WORDS).set_index_option(IndexRecordOption::WithFreqsAndPositions));
-    let stems = TextOptions::default()
-        .set_indexing_options(TextFieldIndexing::default().set_tokenizer(WORDS).set_index_option(IndexRecordOption::WithFreqs));
+    let stems =
+        TextOptions::default().set_indexing_options(TextFieldIndexing::default().set_tokenizer(WORDS).set_index_option(IndexRecordOption::WithFreqs));
     let name = || STRING | FAST;
     let fields = Fields {
         number: schema.add_u64_field("number", FAST | INDEXED),

@@ -11,9 +11,9 @@ use tantivy::{IndexReader, ReloadPolicy};
 
 use super::collect::{Collect, Collected};
 use super::compile::Meant;
+use super::excluded::{self, Excluded};
 use super::query::Query;
 use super::schema::{self, Fields};
-use super::excluded::{self, Excluded};
 use super::{IndexError, Result, compile, variant, write};
 use crate::domain::entry::EntryType;
 
@@ -219,7 +219,6 @@ impl Index {
     pub fn words_beginning(&self, prefix: &str, most: usize) -> Result<Vec<String>> {
         variant::beginning(&self.reader.searcher(), &self.fields, prefix, most)
     }
-
 }
 
 fn results(collected: Collected, limit: usize) -> Results {

@@ -56,7 +56,9 @@ mod tests {
             stems
         };
         assert_eq!(stems("Discounts, discounted; a discount of 12 %", None), "endiscount endiscount endiscount");
-        for (one, other, language) in [("invoices", "invoice", Language::English), ("Häuser", "Haus", Language::German), ("réunions", "réunion", Language::French)] {
+        for (one, other, language) in
+            [("invoices", "invoice", Language::English), ("Häuser", "Haus", Language::German), ("réunions", "réunion", Language::French)]
+        {
             assert_eq!(stems(one, Some(language)), stems(other, Some(language)));
             assert!(of(&super::super::tokenizer::fold(one)).any(|stem| stem == stems(other, Some(language))));
         }

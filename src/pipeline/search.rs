@@ -14,8 +14,8 @@ use crate::domain::record::{Competitor, Contact, Kind, TeamMember};
 use crate::index::excluded::Excluded;
 use crate::index::passage::{self, Passage};
 use crate::index::query::Query;
-use crate::index::tokenizer::words;
 use crate::index::search::Position;
+use crate::index::tokenizer::words;
 use crate::index::{Request, Results};
 use crate::store::{Tx, account, attachment, entry, party, record, workspace};
 

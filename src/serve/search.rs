@@ -104,7 +104,19 @@ pub async fn get(State(app): State<App>, caller: Caller, Params(wanted): Params<
     }
     let facets = wanted.facets.unwrap_or(false);
     let limit = usize::try_from(size).unwrap_or(20);
-    let request = Request { query, account, types, from: wanted.from, to: wanted.to, people, named: std::collections::HashMap::new(), order, limit, after, facets };
+    let request = Request {
+        query,
+        account,
+        types,
+        from: wanted.from,
+        to: wanted.to,
+        people,
+        named: std::collections::HashMap::new(),
+        order,
+        limit,
+        after,
+        facets,
+    };
     let answer = search::search(&app.service, caller.workspace, request).await?;
     let next_cursor = answer.next.map(|position| cursor::encode(&question, position));
     Ok(Json(Found { answer, next_cursor }).into_response())

@@ -136,9 +136,7 @@ async fn what_the_reader_finds_becomes_findable_by_itself() {
     .await;
     read(&app).await;
     app.settle().await;
-    for (query, id) in
-        [("has:question", "e1"), ("sentiment:<-0.3", "e2"), ("has:commitment", "e3"), ("has:objection", "e4"), ("has:signal", "e5")]
-    {
+    for (query, id) in [("has:question", "e1"), ("sentiment:<-0.3", "e2"), ("has:commitment", "e3"), ("has:objection", "e4"), ("has:signal", "e5")] {
         let ids = found(&app, query).await;
         assert!(ids.contains(&id.to_owned()), "{query}: {ids:?}");
     }
@@ -185,7 +183,12 @@ async fn an_empty_answer_says_what_keeps_entries_out() {
 #[tokio::test]
 async fn of_two_that_say_the_same_the_newer_comes_first() {
     let app = App::spawn().await;
-    app.add(&[account("acme", "acme.example"), note("old", "acme", "2019-01-05T09:00:00Z", "the depot"), note("new", "acme", "2026-01-05T09:00:00Z", "the depot")]).await;
+    app.add(&[
+        account("acme", "acme.example"),
+        note("old", "acme", "2019-01-05T09:00:00Z", "the depot"),
+        note("new", "acme", "2026-01-05T09:00:00Z", "the depot"),
+    ])
+    .await;
     app.add(&[note("more", "acme", "2016-01-05T09:00:00Z", "depot, depot and depot")]).await;
     app.settle().await;
     assert_eq!(app.found("q=depot").await, ["more", "new", "old"], "gently: who says more of it is still first");

@@ -68,7 +68,11 @@ pub async fn run(paths: &[PathBuf], us: &[String], differing: bool, config: Conf
         fifth += u32::from(place.is_some_and(|place| place < 5));
         reciprocal += place.map_or(0.0, |place| 1.0 / (place as f64 + 1.0));
         if differing && place.is_none_or(|place| place >= 5) {
-            println!("{question}: {} found, the thread {}", answer.total, place.map_or("not among them".to_owned(), |place| format!("at {}", place + 1)));
+            println!(
+                "{question}: {} found, the thread {}",
+                answer.total,
+                place.map_or("not among them".to_owned(), |place| format!("at {}", place + 1))
+            );
         }
     }
     let total = u32::try_from(asked.len())?;
@@ -95,7 +99,8 @@ fn remembered(subject: &str, chance: u64) -> Option<String> {
         return None;
     }
     let at = |count: usize, draw: u64| usize::try_from(draw % count as u64).unwrap_or(0);
-    let long: Vec<usize> = (0..words.len()).filter(|at| words[*at].len() >= LETTERS && words[*at].bytes().all(|byte| byte.is_ascii_lowercase())).collect();
+    let long: Vec<usize> =
+        (0..words.len()).filter(|at| words[*at].len() >= LETTERS && words[*at].bytes().all(|byte| byte.is_ascii_lowercase())).collect();
     let misspelt = *long.get(at(long.len().max(1), chance))?;
     let mut letters: Vec<char> = words[misspelt].chars().collect();
     let place = 1 + at(letters.len() - 2, chance >> 16);

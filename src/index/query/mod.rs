@@ -56,10 +56,16 @@ pub enum Condition {
     Deal(String),
     Thread(String),
     /// `from ≤ t < to`.
-    Time { from: Option<Timestamp>, to: Option<Timestamp> },
+    Time {
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    },
     Has(Has),
     /// Score in ten thousandths, both ends included.
-    Sentiment { from: i64, to: i64 },
+    Sentiment {
+        from: i64,
+        to: i64,
+    },
 }
 
 /// Why a query was refused, and at which character (0-based).
@@ -193,7 +199,10 @@ impl Parser<'_> {
                 Ok(match self.term(depth)? {
                     Some(Query::Not(inner)) => Some(*inner),
                     Some(Query::In(_, inner)) if *inner == Query::All => {
-                        return error(token.position, "in: says where the words beside it are looked for and cannot be excluded; exclude words there, as in -(in:quoted word)");
+                        return error(
+                            token.position,
+                            "in: says where the words beside it are looked for and cannot be excluded; exclude words there, as in -(in:quoted word)",
+                        );
                     }
                     excluded => excluded.map(|other| Query::Not(Box::new(other))),
                 })

@@ -87,7 +87,13 @@ pub const OPERATORS: [Operator; 20] = [
     Operator { name: "cc", example: "cc:legal@acme.com", means: "who got a copy", values: Values::People, read: words(Place::Cc) },
     Operator { name: "with", example: "with:\"Ann Lee\"", means: "who took part in any way", values: Values::People, read: words(Place::With) },
     Operator { name: "subject", example: "subject:renewal", means: "words in the subject", values: Values::Words, read: words(Place::Subject) },
-    Operator { name: "body", example: "body:(price OR discount)", means: "words that were said anew", values: Values::Words, read: words(Place::Body) },
+    Operator {
+        name: "body",
+        example: "body:(price OR discount)",
+        means: "words that were said anew",
+        values: Values::Words,
+        read: words(Place::Body),
+    },
     Operator {
         name: "in",
         example: "in:attachment warranty",
@@ -97,17 +103,59 @@ pub const OPERATORS: [Operator; 20] = [
     },
     Operator { name: "side", example: "side:customer", means: "who said it", values: Values::OneOf(&SIDES), read: Read::Condition(side) },
     Operator { name: "type", example: "type:call,meeting", means: "types of entries", values: Values::Types, read: Read::Condition(types) },
-    Operator { name: "account", example: "account:acme", means: "an account's id, name or domain", values: Values::Accounts, read: Read::Condition(account) },
+    Operator {
+        name: "account",
+        example: "account:acme",
+        means: "an account's id, name or domain",
+        values: Values::Accounts,
+        read: Read::Condition(account),
+    },
     Operator { name: "deal", example: "deal:d1", means: "about a deal", values: Values::Id, read: Read::Condition(deal) },
     Operator { name: "thread", example: "thread:t1", means: "of a thread", values: Values::Id, read: Read::Condition(thread) },
-    Operator { name: "before", example: "before:2026-03", means: "before a day, month, quarter or year begins", values: Values::Period, read: Read::Condition(before) },
-    Operator { name: "after", example: "after:2023", means: "from the beginning of a day, month, quarter or year on", values: Values::Period, read: Read::Condition(after) },
+    Operator {
+        name: "before",
+        example: "before:2026-03",
+        means: "before a day, month, quarter or year begins",
+        values: Values::Period,
+        read: Read::Condition(before),
+    },
+    Operator {
+        name: "after",
+        example: "after:2023",
+        means: "from the beginning of a day, month, quarter or year on",
+        values: Values::Period,
+        read: Read::Condition(after),
+    },
     Operator { name: "on", example: "on:2026-03-12", means: "on a day", values: Values::Period, read: Read::Condition(during) },
     Operator { name: "during", example: "during:\"last quarter\"", means: "within a period", values: Values::Period, read: Read::Condition(during) },
-    Operator { name: "older_than", example: "older_than:30d", means: "before so many hours, days, weeks, months, years ago", values: Values::Age, read: Read::Condition(older) },
-    Operator { name: "newer_than", example: "newer_than:2w", means: "since so many hours, days, weeks, months, years ago", values: Values::Age, read: Read::Condition(newer) },
-    Operator { name: "has", example: "has:commitment", means: "what it has, or the reader found in it", values: Values::OneOf(&HAVE), read: Read::Condition(has) },
-    Operator { name: "sentiment", example: "sentiment:<-0.3", means: "score of its sentiment, -1 to 1", values: Values::Score, read: Read::Condition(sentiment) },
+    Operator {
+        name: "older_than",
+        example: "older_than:30d",
+        means: "before so many hours, days, weeks, months, years ago",
+        values: Values::Age,
+        read: Read::Condition(older),
+    },
+    Operator {
+        name: "newer_than",
+        example: "newer_than:2w",
+        means: "since so many hours, days, weeks, months, years ago",
+        values: Values::Age,
+        read: Read::Condition(newer),
+    },
+    Operator {
+        name: "has",
+        example: "has:commitment",
+        means: "what it has, or the reader found in it",
+        values: Values::OneOf(&HAVE),
+        read: Read::Condition(has),
+    },
+    Operator {
+        name: "sentiment",
+        example: "sentiment:<-0.3",
+        means: "score of its sentiment, -1 to 1",
+        values: Values::Score,
+        read: Read::Condition(sentiment),
+    },
 ];
 
 /// The operator of a name.
@@ -184,7 +232,8 @@ fn has(value: &str, _: &Zoned) -> Result<Condition, String> {
 }
 
 fn stretch(value: &str, now: &Zoned) -> Result<Period, String> {
-    period::named(value, now).ok_or_else(|| format!("a period is a day (2026-03-12), a month, quarter or year, or one of {}", period::EXAMPLES.join(", ")))
+    period::named(value, now)
+        .ok_or_else(|| format!("a period is a day (2026-03-12), a month, quarter or year, or one of {}", period::EXAMPLES.join(", ")))
 }
 
 fn before(value: &str, now: &Zoned) -> Result<Condition, String> {
