@@ -148,7 +148,7 @@ async fn other_names(service: &Service, workspace: WorkspaceId) -> Result<HashMa
     let mut found = HashMap::new();
     for stored in record::list(workspace, &mut tx, Kind::Competitor, None, None, None, COMPETITORS).await?.0 {
         let competitor: Competitor = stored.read()?;
-        let names = std::iter::once(&competitor.name).chain(&competitor.aliases);
+        let names = competitor.name.iter().chain(&competitor.aliases);
         let mut names: Vec<Vec<String>> = names.map(|name| words(name).map(|word| word.text).collect()).collect();
         names.retain(|words: &Vec<String>| !words.is_empty());
         names.sort();
