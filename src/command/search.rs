@@ -2,6 +2,8 @@
 
 use anyhow::anyhow;
 use clap::Args;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use rapport::config::Config;
 use rapport::index::query;
 use rapport::index::search::{Order, Request};
@@ -48,12 +50,14 @@ pub async fn run(options: Options, config: Config) -> Outcome {
     {
         return Err(Failure::Usage(format!("--from {from} is not before --to {to}")));
     }
-    let (service, workspace, _lock) = options.place.open_to_read(config).await?;
-    let query = query::parse(&options.query, &moment(&service, workspace).await?);
-    let query = query.map_err(|e| Failure::Usage(format!("the query cannot be read: {e}")))?;
+    let understood = |now: &Zoned| query::parse(&options.query, now).map_err(|e| Failure::Usage(format!("the query cannot be read: {e}")));
+    // What is wrong with it is wrong at any moment, and needs no data to be told.
+    let query = understood(&Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC))?;
     if query == query::Query::All && options.account.is_none() && options.from.is_none() && options.to.is_none() {
         return Err(Failure::Usage("the query is empty; give at least one word or a filter".to_owned()));
     }
+    let (service, workspace, _lock) = options.place.open_to_read(config).await?;
+    let query = understood(&moment(&service, workspace).await?)?;
     let mut account = None;
     if let Some(id) = &options.account {
         let mut tx = service.store.read(workspace).await?;

@@ -162,7 +162,7 @@ impl SegmentCollector for Segment {
             return;
         }
         self.seen += 1;
-        if self.seen % LOOK == 0 {
+        if self.seen.is_multiple_of(LOOK) {
             self.late = Instant::now() > self.wanted.deadline;
         }
         let at = self.at.first(doc).unwrap_or_default();

@@ -28,7 +28,7 @@ pub(super) fn excluded(index: &Index, request: &Request) -> Result<Vec<Excluded>
             found.push(Excluded { by, entries });
         }
     }
-    found.sort_by(|a, b| b.entries.cmp(&a.entries));
+    found.sort_by_key(|excluded| std::cmp::Reverse(excluded.entries));
     Ok(found)
 }
 

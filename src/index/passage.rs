@@ -48,7 +48,7 @@ struct Matcher<'a> {
 impl<'a> Matcher<'a> {
     fn new(marks: &'a Marks) -> Matcher<'a> {
         // A stem stands behind the two letters of its language, and begins like its words.
-        let stems = marks.stems.iter().filter_map(|stem| stem.bytes().nth(2));
+        let stems = marks.stems.iter().filter_map(|stem| stem.as_bytes().get(2).copied());
         let starts = marks.exact.iter().chain(&marks.prefixes).filter_map(|word| word.bytes().next()).chain(stems);
         let firsts = starts.filter(u8::is_ascii).fold(0, |bits, byte| bits | 1 << byte);
         Matcher { marks, firsts }

@@ -121,7 +121,7 @@ fn import_takes_files_and_folders_and_says_what_it_did() {
     let again = rapport(&data, &["import", path]);
     assert_eq!(last_line(&again), "added 0, updated 0, unchanged 5, unmatched 0, rejected 0");
 
-    let found = rapport(&data, &["search", "scanners", "--json"]);
+    let found = rapport(&data, &["search", "=scanners", "--json"]);
     let found: Value = serde_json::from_slice(&found.stdout).unwrap();
     assert_eq!((found["total"].as_u64(), found["hits"][0]["account_id"].as_str()), (Some(1), Some("acme.example")));
     let profile: Value = serde_json::from_slice(&rapport(&data, &["account", "acme.example", "--json"]).stdout).unwrap();

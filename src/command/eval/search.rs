@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn a_subject_is_remembered_without_a_word_and_with_a_wrong_letter() {
         let whole = ["frequency", "offset", "calibration", "b210"];
-        for chance in (0..64).map(|n| n * 0x1234_5678_9abc_def1_u64.rotate_left(7)) {
+        for chance in (0..64_u64).map(|n| n.wrapping_mul(0x1234_5678_9abc_def1)) {
             let remembered = remembered("[USRP-users] Re: Frequency offset calibration B210", chance).unwrap();
             let words: Vec<&str> = remembered.split(' ').collect();
             assert_eq!(words.len(), 3, "{remembered}");

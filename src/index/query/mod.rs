@@ -354,6 +354,8 @@ impl Query {
             Query::All | Query::Not(_) | Query::If(_) => {}
             Query::Word(word) | Query::Exact(word) => drop(marks.exact.insert(word.clone())),
             Query::Near(left, right, _) => marks.exact.extend([left.clone(), right.clone()]),
+            // Who wrote is told by a hit as it is; in its words, names mean nothing.
+            Query::In(Place::From | Place::To | Place::Cc | Place::With, _) => {}
             Query::In(_, inner) => inner.collect_marks(marks),
             Query::Phrase(words, _) => marks.exact.extend(words.iter().cloned()),
             Query::Prefix(prefix) => marks.prefixes.push(prefix.clone()),
