@@ -350,4 +350,21 @@ mod tests {
         let expected = (1..=57).filter(|n| n % 2 == 0 && EntryType::ALL[(n % 5) as usize] == EntryType::Call && n % 3 == 1 && n / 4 < 10).count();
         assert_eq!(found.total as usize, expected);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_query_is_refused_or_answered(text in "([a-z]{1,9}|[\"()*=~:-]|from:|subject:|in:quoted|has:question|sentiment:<0|during:|march|NEAR/3|OR|NOT| |é|中|9|\u{202e}){0,24}") {
+            static INDEX: std::sync::OnceLock<(tempfile::TempDir, Index)> = std::sync::OnceLock::new();
+            let (_, index) = INDEX.get_or_init(|| {
+                index((1..=20).map(|n| document(n, n, EntryType::Note, "march depot", "the question of the depot, 中文 Grüße", "quoted price")).collect())
+            });
+            if let Ok(query) = parse(&text) {
+                for order in [Order::Newest, Order::Relevance] {
+                    let results = index.search(&Request { order, ..Request::newest(query.clone(), 10) }).unwrap();
+                    proptest::prop_assert_eq!(results.found.len() as u64, results.total.min(10));
+                    let _ = query.marks(&results.meant);
+                }
+            }
+        }
+    }
 }

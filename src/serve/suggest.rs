@@ -32,5 +32,8 @@ pub async fn get(State(app): State<App>, caller: Caller, Params(wanted): Params<
     if text.len() > MAX_LENGTH {
         return Err(Problem::bad_request("bad_query", format!("the query has {} bytes; the limit is {MAX_LENGTH}", text.len())));
     }
+    if text.contains('\0') {
+        return Err(Problem::bad_request("bad_query", "the query contains a NUL character"));
+    }
     Ok(Json(suggest::suggest(&app.service, caller.workspace, &text, size).await?))
 }
