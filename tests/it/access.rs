@@ -141,7 +141,7 @@ async fn wrong_keys_are_slowed_down_and_others_are_not() {
     let good = key(&app, "local", Role::Viewer).await;
     keyed(&app).await;
     let mut last = 0;
-    for _ in 0..70 {
+    for _ in 0..320 {
         last = call(&app, "GET", "/v1/accounts", Some("rk_00000000_00")).await.status().as_u16();
     }
     assert_eq!(last, 429);
