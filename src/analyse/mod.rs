@@ -7,3 +7,4 @@ pub mod passage;
 pub mod reader;
 pub mod rules;
 pub mod sentences;
+pub mod stretches;

@@ -40,15 +40,17 @@ pub async fn run(options: Options, config: Config) -> Outcome {
             let (service, workspace) = options.place.open_service(&data, config).await?;
             let stop = CancellationToken::new();
             let follower = service.index.follow(service.store.clone(), stop.clone())?;
-            let mut receipt = erase::contact(&service, workspace, "command line", &options.contact, None).await?;
+            let erased = erase::contact(&service, workspace, "command line", &options.contact, None).await;
+            // Also where the person is gone already: an erasure that was killed on its way is completed here.
             work::drain(&service).await?;
+            stop.cancel();
+            tokio::task::spawn_blocking(move || follower.join()).await?.ok();
+            let mut receipt = erased?;
             let mut tx = service.store.read(workspace).await?;
             if let Some(erased) = rapport::store::erasure::find(workspace, &mut tx, &receipt.id).await? {
                 receipt = Receipt::of(&erased)?;
             }
             drop(tx);
-            stop.cancel();
-            tokio::task::spawn_blocking(move || follower.join()).await?.ok();
             service.store.close().await;
             receipt
         }

@@ -7,6 +7,7 @@ use jiff::{Timestamp, Zoned};
 use rapport::config::Config;
 use rapport::index::query;
 use rapport::index::search::{Order, Request};
+use rapport::pipeline::meaning::Mode;
 use rapport::pipeline::search::{moment, search};
 use rapport::store::account;
 
@@ -36,6 +37,9 @@ pub struct Options {
     /// relevance or newest
     #[arg(long, value_name = "ORDER", default_value = "relevance")]
     sort: Order,
+    /// words (all of them), meaning, or both merged
+    #[arg(long, value_name = "MODE", default_value = "words")]
+    mode: Mode,
     /// Hits shown, 1 to 100
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=100))]
     limit: u16,
@@ -64,8 +68,14 @@ pub async fn run(options: Options, config: Config) -> Outcome {
         let row = account::find(workspace, &mut tx, id).await?;
         account = Some(row.ok_or_else(|| anyhow!("account {id:?} was not found"))?.number);
     }
+    if options.mode != Mode::Words {
+        if options.sort == Order::Newest {
+            return Err(Failure::Usage(format!("--mode {} gives the best first; --sort newest goes with --mode words", options.mode)));
+        }
+        service.reader.load(&service.config.reader).await?;
+    }
     let request = Request { account, from: options.from, to: options.to, order: options.sort, ..Request::newest(query, usize::from(options.limit)) };
-    let answer = search(&service, workspace, request).await?;
+    let answer = search(&service, workspace, request, options.mode).await?;
     if options.json {
         // The same document as over HTTP; pages are for the API.
         let mut document = serde_json::to_value(&answer)?;

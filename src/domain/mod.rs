@@ -14,6 +14,7 @@ pub mod record;
 pub mod role;
 pub mod sentiment;
 pub mod span;
+pub mod stretch;
 pub mod summary;
 pub mod workspace;
 
@@ -23,4 +24,5 @@ pub use entry::{Entry, EntryType};
 pub use parties::Parties;
 pub use record::Record;
 pub use span::Span;
+pub use stretch::Stretch;
 pub use workspace::WorkspaceId;

@@ -24,6 +24,54 @@ pub(super) struct Collect {
     pub deadline: Instant,
 }
 
+/// The numbers of all matches in a stretch of time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbers {
+    /// Microseconds, `from ≤ t < to`.
+    pub from: i64,
+    pub to: i64,
+}
+
+pub(super) struct NumbersOfSegment {
+    wanted: Numbers,
+    at: Column<i64>,
+    numbers: Column<u64>,
+    found: Vec<u64>,
+}
+
+impl Collector for Numbers {
+    type Fruit = Vec<u64>;
+    type Child = NumbersOfSegment;
+
+    fn for_segment(&self, _: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<NumbersOfSegment> {
+        let columns = reader.fast_fields();
+        Ok(NumbersOfSegment { wanted: *self, at: columns.i64("at")?, numbers: columns.u64("number")?, found: Vec::new() })
+    }
+
+    fn requires_scoring(&self) -> bool {
+        false
+    }
+
+    fn merge_fruits(&self, segments: Vec<Vec<u64>>) -> tantivy::Result<Vec<u64>> {
+        Ok(segments.into_iter().flatten().collect())
+    }
+}
+
+impl SegmentCollector for NumbersOfSegment {
+    type Fruit = Vec<u64>;
+
+    fn collect(&mut self, doc: DocId, _: Score) {
+        let at = self.at.first(doc).unwrap_or(i64::MIN);
+        if (self.wanted.from..self.wanted.to).contains(&at) {
+            self.found.extend(self.numbers.first(doc));
+        }
+    }
+
+    fn harvest(self) -> Vec<u64> {
+        self.found
+    }
+}
+
 /// Matches between two looks at the clock.
 const LOOK: u64 = 4_096;
 

@@ -97,6 +97,7 @@ impl Compiler<'_> {
             Query::All => Box::new(AllQuery),
             Query::Word(word) if self.loose && place.is_none() => self.word(word),
             Query::Word(word) | Query::Exact(word) => self.exact(word, place),
+            Query::Together(words) => self.words(place, |field| phrase(field, words, 0)),
             Query::Phrase(words, slop) => self.words(place, |field| phrase(field, words, *slop)),
             Query::Near(left, right, distance) => self.words(place, |field| {
                 // In a phrase, so many others in between: neighbours have none.

@@ -13,12 +13,12 @@ pub mod passage;
 pub mod query;
 pub mod schema;
 pub mod search;
+pub mod stem;
 pub mod tokenizer;
 pub mod write;
 
 mod collect;
 mod compile;
-mod stem;
 mod variant;
 
 pub use search::{Index, Request, Results};

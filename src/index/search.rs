@@ -1,6 +1,6 @@
 //! Searching: a query value and its scope become tantivy's query, one pass answers, and the page's numbers come back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tantivy::directory::MmapDirectory;
 use tantivy::{IndexReader, ReloadPolicy};
 
-use super::collect::{Collect, Collected};
+use super::collect::{Collect, Collected, Numbers};
 use super::compile::Meant;
 use super::excluded::{self, Excluded};
 use super::query::Query;
@@ -91,6 +91,20 @@ pub struct Results {
     pub people: BTreeMap<String, u64>,
     /// By `YYYY-MM`.
     pub months: BTreeMap<String, u64>,
+}
+
+impl Results {
+    /// Keeps the page behind a position, of a list that is in order.
+    pub fn keep_after(&mut self, after: Option<Position>, limit: usize) {
+        if let Some(after) = after {
+            let is_behind = |found: &Found| {
+                found.score.total_cmp(&after.score).then(found.position.at.cmp(&after.at)).then(found.position.number.cmp(&after.number)).is_lt()
+            };
+            self.found.retain(is_behind);
+        }
+        self.more = self.found.len() > limit;
+        self.found.truncate(limit);
+    }
 }
 
 /// A search that takes longer is given up.
@@ -202,6 +216,17 @@ impl Index {
             return Err(IndexError::TooBroad(LONGEST));
         }
         Ok(Results { meant, ..results(collected, request.limit) })
+    }
+
+    /// The numbers of all entries that match, of which there are to be few: those of an account, say.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn numbers(&self, request: &Request) -> Result<HashSet<i64>> {
+        let (from, to) = compile::times(request);
+        let query = compile::scoped(&self.fields, request, &Meant::new());
+        let found = self.reader.searcher().search(&query, &Numbers { from, to })?;
+        Ok(found.into_iter().filter_map(|number| i64::try_from(number).ok()).collect())
     }
 
     /// What keeps entries out of an empty answer.

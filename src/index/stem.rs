@@ -40,6 +40,11 @@ pub(super) fn of(word: &str) -> impl Iterator<Item = String> {
     languages.iter().map(move |language| format!("{language}{}", stemmer(*language).stem(word)))
 }
 
+/// The stem of a folded English word; a word without one is its own.
+pub fn english(word: &str) -> String {
+    if has_stem(word) { stemmer(Language::English).stem(word).into_owned() } else { word.to_owned() }
+}
+
 fn has_stem(word: &str) -> bool {
     word.len() >= SHORTEST && word.bytes().all(|byte| byte.is_ascii_lowercase())
 }

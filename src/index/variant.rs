@@ -19,16 +19,22 @@ const MOST: usize = 8;
 /// Words looked at for those that begin like one.
 const SCANNED: usize = 20_000;
 
+/// How many fields of entries hold a word.
+pub(super) fn frequency(searcher: &Searcher, fields: &Fields, word: &str) -> Result<u64> {
+    let mut frequency = 0;
+    for field in searched(fields) {
+        frequency += searcher.doc_freq(&Term::from_field_text(field, word))?;
+    }
+    Ok(frequency)
+}
+
 /// The words of the index that a word may be misspelt for; none where enough entries hold it as it is.
 pub(super) fn meant(searcher: &Searcher, fields: &Fields, word: &str) -> Result<Vec<String>> {
     let length = word.chars().count();
     if length < ONE_WRONG || word.bytes().any(|byte| byte.is_ascii_digit()) {
         return Ok(Vec::new());
     }
-    let mut frequency = 0;
-    for field in searched(fields) {
-        frequency += searcher.doc_freq(&Term::from_field_text(field, word))?;
-    }
+    let frequency = frequency(searcher, fields, word)?;
     if frequency >= RARE {
         return Ok(Vec::new());
     }

@@ -10,6 +10,7 @@ pub mod erase;
 pub mod follow;
 pub mod join;
 pub mod keys;
+pub mod meaning;
 pub mod once;
 pub mod people;
 pub mod profile;
@@ -76,6 +77,7 @@ pub struct Service {
     pub config: Arc<Config>,
     pub under_way: once::UnderWay,
     pub reader: read::Local,
+    pub meanings: meaning::Meanings,
 }
 
 /// The database inside a data directory.
@@ -102,6 +104,18 @@ pub fn nothing_yet(workspace: &str, data: &Path) -> String {
 }
 
 impl Service {
+    fn of(store: Store, index: Live, clock: Clock, config: Config) -> Service {
+        Service {
+            store,
+            index,
+            clock,
+            config: Arc::new(config),
+            under_way: once::UnderWay::default(),
+            reader: read::Local::default(),
+            meanings: meaning::Meanings::default(),
+        }
+    }
+
     /// Opens a data directory to write: creates what is missing, and builds the index again where it must be.
     ///
     /// # Errors
@@ -115,7 +129,7 @@ impl Service {
             store.write(Scope::All, move |tx| Box::pin(async move { crate::store::job::put_back(tx, now).await })).await?;
         }
         let index = Live::open(data, &store, config.index_memory).await?;
-        let service = Service { store, index, clock, config: Arc::new(config), under_way: once::UnderWay::default(), reader: read::Local::default() };
+        let service = Service::of(store, index, clock, config);
         // Whom a backup brought back: the restore that put it here may have been interrupted.
         erase::apply_ledger(&service, &erase::read_ledger(data)?).await?;
         Ok(service)
@@ -155,7 +169,7 @@ impl Service {
         let store = Store::open(&location(data, &config), Open::Read).await?;
         let clock = store.clock(clock);
         let index = Live::open_to_read(data)?;
-        Ok(Service { store, index, clock, config: Arc::new(config), under_way: once::UnderWay::default(), reader: read::Local::default() })
+        Ok(Service::of(store, index, clock, config))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::analyse::language;
 use crate::analyse::passage::{self, Passage, Piece};
 use crate::analyse::reader::workers::Workers;
 use crate::analyse::reader::{Asked, Read, Reader};
+use crate::analyse::stretches;
 use crate::config::ReaderFrom;
 use crate::domain::WorkspaceId;
 use crate::domain::entry::Side;
@@ -22,6 +23,7 @@ use crate::domain::span::SpanKind;
 use crate::store::change::{self, Action, NewChange};
 use crate::store::entry::Stored;
 use crate::store::job::{self, Held, When};
+use crate::store::reading::Kept;
 use crate::store::{Scope, reading};
 
 /// The job that reads some of what waits in a workspace, and asks for the next while anything is left.
@@ -148,7 +150,7 @@ pub(super) async fn step(service: &Service, workspace: WorkspaceId, held: Option
     drop(tx);
     // Telling sentences apart and putting them together again is work for the processor too.
     let (threads, engine, runtime) = (workers.clone(), workers.engine(), Handle::current());
-    let done: Vec<(Stored, Option<EntryReading>)> = blocking(move || {
+    let done: Vec<(Stored, Option<Kept>)> = blocking(move || {
         let read = runtime.block_on(read_all(&threads, &entries, &speakers, &engine));
         entries.into_iter().zip(read).collect()
     })
@@ -159,9 +161,10 @@ pub(super) async fn step(service: &Service, workspace: WorkspaceId, held: Option
         Box::pin(async move {
             for (stored, read) in &done {
                 if reading::put(workspace, tx, stored.number, stored.sequence, version, read.as_ref()).await? {
-                    // For the index alone: what an entry says is as it was.
+                    // For search alone: what an entry says is as it was.
                     let id = &stored.entry.id;
-                    let change = NewChange { what: "reading", id, number: Some(stored.number), account_id: None, action: Action::Updated };
+                    let account_id = stored.entry.account_id.as_deref();
+                    let change = NewChange { what: "reading", id, number: Some(stored.number), account_id, action: Action::Updated };
                     change::append(workspace, tx, change, now).await?;
                 }
             }
@@ -180,7 +183,7 @@ pub(super) async fn step(service: &Service, workspace: WorkspaceId, held: Option
 }
 
 /// What is read from each entry; none where the reader failed on its words, which is told of.
-async fn read_all(workers: &Workers, entries: &[Stored], speakers: &Speakers, engine: &ReadingEngine) -> Vec<Option<EntryReading>> {
+async fn read_all(workers: &Workers, entries: &[Stored], speakers: &Speakers, engine: &ReadingEngine) -> Vec<Option<Kept>> {
     let parts: Vec<Vec<Part<'_>>> = entries.iter().map(|stored| parts(stored, speakers)).collect();
     let questions: Vec<Vec<Asked>> = parts.iter().map(|parts| parts.iter().flat_map(Part::questions).collect()).collect();
     let counts: Vec<usize> = questions.iter().map(Vec::len).collect();
@@ -256,16 +259,17 @@ fn parts<'a>(stored: &'a Stored, speakers: &'a Speakers) -> Vec<Part<'a>> {
 }
 
 /// From the sentences of an entry's parts to what they say together.
-fn reading_of(parts: &[Part<'_>], read: &[Read], engine: &ReadingEngine) -> EntryReading {
+fn reading_of(parts: &[Part<'_>], read: &[Read], engine: &ReadingEngine) -> Kept {
     let speech = parts.iter().any(|part| part.segment.is_some());
     let side = if speech { Some(Side::Customer) } else { parts.first().and_then(|part| part.side) };
-    let (mut highlights, mut counted) = (Vec::new(), Vec::new());
+    let (mut highlights, mut counted, mut sentences) = (Vec::new(), Vec::new(), Vec::new());
     let mut rest = read;
     for part in parts {
         let (own, after) = rest.split_at(part.pieces.len());
         rest = after;
         let place = |found| Placed { segment: part.segment, found };
         highlights.extend(part.passage.highlights(&part.pieces, own).into_iter().map(place));
+        sentences.extend(part.pieces.iter().zip(own).map(|(piece, read)| (part.segment, piece, read)));
         if part.side == side {
             counted.extend(part.pieces.iter().zip(own).map(|(piece, read)| (part.segment, piece, read)));
         }
@@ -280,10 +284,11 @@ fn reading_of(parts: &[Part<'_>], read: &[Read], engine: &ReadingEngine) -> Entr
         found: Carrier { quote: piece.text.to_owned(), start: piece.start, end: piece.end, score: passage::score(read) },
     };
     let carried_by = counted.iter().take(CARRIERS).map(carrier).collect();
-    EntryReading {
+    let reading = EntryReading {
         language: parts.iter().flat_map(|part| &part.passage.new).find_map(|(_, _, language)| *language),
         engine: engine.clone(),
         sentiment: sentiment.map(|sentiment| EntrySentiment { sentiment, side, carried_by }),
         highlights,
-    }
+    };
+    Kept { reading, stretches: stretches::of(sentences) }
 }

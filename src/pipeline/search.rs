@@ -7,14 +7,15 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::meaning::{self, Comparison, Mode};
 use super::{Result, Service, blocking};
 use crate::domain::WorkspaceId;
 use crate::domain::entry::{EntryType, Side, name_key};
 use crate::domain::record::{Competitor, Contact, Kind, TeamMember};
 use crate::index::excluded::Excluded;
-use crate::index::passage::{self, Passage};
-use crate::index::query::Query;
-use crate::index::search::Position;
+use crate::index::passage::{self, Near, Passage};
+use crate::index::query::{Marks, Query};
+use crate::index::search::{Found, Order, Position};
 use crate::index::tokenizer::words;
 use crate::index::{Request, Results};
 use crate::store::{Tx, account, attachment, entry, party, record, workspace};
@@ -41,10 +42,24 @@ pub struct Hit {
     pub speaker: Option<String>,
     pub side: Option<Side>,
     pub score: f32,
-    /// The fields in which a word was found.
+    /// The fields in which a word was found, and `meaning` where that was near to what was asked.
     pub matched: Vec<String>,
+    /// In `mode=meaning` and `both`: why it stands where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
     /// Up to five, best first.
     pub passages: Vec<Passage>,
+}
+
+/// Why a hit stands where it does: the two orders are merged by reciprocal rank.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
+pub struct Why {
+    /// Its place among those that the words found, 1 for the first; null: not among them.
+    pub words: Option<usize>,
+    /// Its place among those near in meaning.
+    pub meaning: Option<usize>,
+    /// How near its nearest stretch is: the cosine of the two vectors.
+    pub closeness: Option<f32>,
 }
 
 /// Counts over all matches.
@@ -71,6 +86,9 @@ pub struct Answer {
     /// Of an empty answer: what keeps entries out, and how many.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub excluded: Vec<Excluded>,
+    /// What a search by meaning could not do, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     #[serde(skip)]
     pub next: Option<Position>,
 }
@@ -79,12 +97,15 @@ pub struct Answer {
 ///
 /// # Errors
 /// When the index or the store cannot be read.
-pub async fn search(service: &Service, workspace: WorkspaceId, request: Request) -> Result<Answer> {
-    let (request, results) = find(service, workspace, request).await?;
-    if results.total == 0 {
+pub async fn search(service: &Service, workspace: WorkspaceId, request: Request, mode: Mode) -> Result<Answer> {
+    let Ranked { request, results, why, comparison, note } = match mode {
+        Mode::Words => find(service, workspace, request).await.map(|(request, results)| Ranked::by_words(request, results))?,
+        Mode::Meaning | Mode::Both => ranked(service, workspace, request, mode).await?,
+    };
+    if results.found.is_empty() && results.total == 0 {
         let excluded = excluded(service, workspace, request.clone()).await?;
         let facets = request.facets.then(Facets::default);
-        return Ok(Answer { total: 0, hits: Vec::new(), facets, query: request.query.to_string(), excluded, next: None });
+        return Ok(Answer { total: 0, hits: Vec::new(), facets, query: request.query.to_string(), excluded, note, next: None });
     }
     let mut tx = service.store.read(workspace).await?;
     let numbers: Vec<i64> = results.found.iter().map(|f| f.number).collect();
@@ -99,18 +120,91 @@ pub async fn search(service: &Service, workspace: WorkspaceId, request: Request)
     let query = request.query.to_string();
     let hits = blocking(move || {
         let marks = request.query.marks(&results.meant);
-        let hit = |found: &crate::index::search::Found| {
-            by_number.remove(&found.number).map(|stored| {
-                let files = files.get(&stored.number).map_or(&[] as &[_], Vec::as_slice);
-                hit(stored, files, found.score, &marks)
-            })
+        let hit = |found: &Found| {
+            let stored = by_number.remove(&found.number)?;
+            let files = files.get(&stored.number).map_or(&[] as &[_], Vec::as_slice);
+            let near = comparison.as_ref().map_or_else(Vec::new, |comparison| comparison.near(found.number));
+            Some(hit(stored, files, found.score, &marks, &near, why.get(&found.number).copied()))
         };
         results.found.iter().filter_map(hit).collect::<Vec<_>>()
     })
     .await?;
     // What was deleted since the last commit of the index is neither shown nor counted.
-    let total = results.total - (found - hits.len() as u64);
-    Ok(Answer { total, hits, facets, query, excluded: Vec::new(), next })
+    let total = results.total.saturating_sub(found - hits.len() as u64);
+    Ok(Answer { total, hits, facets, query, excluded: Vec::new(), note, next })
+}
+
+/// Entries in order, and what made the order.
+struct Ranked {
+    request: Request,
+    results: Results,
+    why: HashMap<i64, Why>,
+    comparison: Option<Comparison>,
+    note: Option<String>,
+}
+
+impl Ranked {
+    fn by_words(request: Request, results: Results) -> Ranked {
+        Ranked { request, results, why: HashMap::new(), comparison: None, note: None }
+    }
+}
+
+/// Entries that are merged of each order.
+const MERGED: usize = 200;
+/// Entries that the words find best, whose meaning is compared where the scope is too large to compare all.
+const COMPARED: usize = 1_000;
+/// What the first place is worth in comparison with the next ones: the constant of reciprocal rank fusion (Cormack, Clarke and
+/// Büttcher 2009).
+const RANK: f32 = 60.0;
+
+/// The best entries by any of the words and by meaning, merged by reciprocal rank.
+async fn ranked(service: &Service, workspace: WorkspaceId, request: Request, mode: Mode) -> Result<Ranked> {
+    let asked = request.query.asked();
+    let by_words = Request { query: request.query.clone().ranked(), limit: COMPARED, after: None, order: Order::Relevance, ..request.clone() };
+    let (question, found) = tokio::join!(meaning::of_question(service, &asked), find(service, workspace, by_words));
+    let (by_words, mut results) = found?;
+    let question = match question {
+        Ok(question) => question,
+        Err(reason) => {
+            results.keep_after(request.after, request.limit);
+            let note = Some(format!("words only: {reason}"));
+            return Ok(Ranked { note, ..Ranked::by_words(by_words, results) });
+        }
+    };
+    let numbers: Vec<i64> = results.found.iter().map(|found| found.number).collect();
+    let frame = Request { query: request.query.clone().frame(), named: by_words.named.clone(), ..request.clone() };
+    let comparison = Comparison::of(service, workspace, request.account, &question, &numbers).await?;
+    let (Some(comparison), Some(index)) = (comparison, service.index.of(workspace)?) else {
+        return Ok(Ranked::by_words(by_words, results));
+    };
+    let (comparison, nearest) = blocking(move || {
+        let allowed = if comparison.is_whole() { index.numbers(&frame)? } else { numbers.into_iter().collect() };
+        let nearest = comparison.nearest(&allowed, MERGED);
+        Ok::<_, crate::index::IndexError>((comparison, nearest))
+    })
+    .await??;
+    let note = (!comparison.is_whole())
+        .then(|| format!("too much to compare all of it by meaning: only the {COMPARED} best by words were; name an account to compare all of its"));
+    let mut why: HashMap<i64, Why> = HashMap::new();
+    for (place, found) in results.found.iter().take(MERGED).enumerate() {
+        why.entry(found.number).or_default().words = Some(place + 1);
+    }
+    for (place, (number, closeness)) in nearest.into_iter().enumerate() {
+        let why = why.entry(number).or_default();
+        (why.meaning, why.closeness) = (Some(place + 1), Some(closeness));
+    }
+    if mode == Mode::Meaning {
+        why.retain(|_, why| why.meaning.is_some());
+    }
+    let worth = |place: Option<usize>| place.map_or(0.0, |place| 1.0 / (RANK + place as f32));
+    let found = |(number, why): (&i64, &Why)| {
+        let score = worth(why.words.filter(|_| mode == Mode::Both)) + worth(why.meaning);
+        Found { number: *number, score, position: Position { score, at: 0, number: number.unsigned_abs() } }
+    };
+    results.found = why.iter().map(found).collect();
+    results.found.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(b.number.cmp(&a.number)));
+    results.keep_after(request.after, request.limit);
+    Ok(Ranked { request: by_words, results, why, comparison: Some(comparison), note })
 }
 
 async fn excluded(service: &Service, workspace: WorkspaceId, request: Request) -> Result<Vec<Excluded>> {
@@ -179,8 +273,11 @@ pub async fn find(service: &Service, workspace: WorkspaceId, mut request: Reques
     .map_err(Into::into)
 }
 
-fn hit(stored: entry::Stored, files: &[(usize, String)], score: f32, marks: &crate::index::query::Marks) -> Hit {
-    let matched = passage::find(&stored.entry, &stored.spans, files, marks);
+fn hit(stored: entry::Stored, files: &[(usize, String)], score: f32, marks: &Marks, near: &[Near], why: Option<Why>) -> Hit {
+    let mut matched = passage::find(&stored.entry, &stored.spans, files, marks, near);
+    if why.is_some_and(|why| why.meaning.is_some()) {
+        matched.fields.push("meaning");
+    }
     let best = matched.passages.first();
     let entry = stored.entry;
     Hit {
@@ -194,11 +291,12 @@ fn hit(stored: entry::Stored, files: &[(usize, String)], score: f32, marks: &cra
         r#type: entry.r#type,
         occurred_at: entry.occurred_at,
         subject: entry.subject,
-        speaker: matched.speaker,
-        side: matched.side,
+        speaker: best.and_then(|p| p.speaker.clone()),
+        side: best.map_or(entry.side, |p| p.side),
         score,
         matched: matched.fields.into_iter().map(str::to_owned).collect(),
         passages: matched.passages,
+        why,
     }
 }
 

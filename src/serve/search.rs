@@ -15,6 +15,7 @@ use super::extract::{Caller, Params, limit, range, words};
 use super::problem::Problem;
 use crate::index::query;
 use crate::index::search::{Order, Request};
+use crate::pipeline::meaning::Mode;
 use crate::pipeline::search::{self, Answer, person_keys};
 use crate::store::account;
 
@@ -38,8 +39,10 @@ pub struct Wanted {
     person: Option<String>,
     #[param(inline)]
     sort: Option<Order>,
-    /// `words`: the one mode so far.
-    mode: Option<String>,
+    /// `words` requires all of them; `both` ranks by any of them and by meaning, merged; `meaning` by meaning alone. The best 200 by
+    /// each; `total` counts matches by words. Without a reader: words only, and `note` says so.
+    #[param(inline)]
+    mode: Option<Mode>,
     /// Count matches by type, account, person and month.
     facets: Option<bool>,
     /// Wait until changes up to this sequence number are searchable; 202 with the lag if that takes too long.
@@ -72,8 +75,9 @@ pub struct Behind {
 pub async fn get(State(app): State<App>, caller: Caller, Params(wanted): Params<Wanted>) -> Result<Response, Problem> {
     let size = limit(wanted.limit)?;
     range(wanted.from, wanted.to)?;
-    if let Some(mode) = wanted.mode.as_deref().filter(|mode| *mode != "words") {
-        return Err(Problem::bad_request("bad_parameter", format!("mode is {mode:?}; this server searches by words only")));
+    let mode = wanted.mode.unwrap_or(Mode::Words);
+    if mode != Mode::Words && wanted.sort == Some(Order::Newest) {
+        return Err(Problem::bad_request("bad_parameter", format!("mode={mode} gives the best first; sort=newest goes with mode=words")));
     }
     let types = words("type", wanted.r#type.as_deref())?;
     let text = wanted.q.as_deref().unwrap_or_default();
@@ -89,7 +93,7 @@ pub async fn get(State(app): State<App>, caller: Caller, Params(wanted): Params<
         }
     }
     let order = wanted.sort.unwrap_or(if query == query::Query::All { Order::Newest } else { Order::Relevance });
-    let question = format!("search {text} {:?} {types:?} {:?} {:?} {:?} {order}", wanted.account, wanted.from, wanted.to, wanted.person);
+    let question = format!("search {text} {:?} {types:?} {:?} {:?} {:?} {order} {mode}", wanted.account, wanted.from, wanted.to, wanted.person);
     let after = cursor::decode(&question, wanted.cursor.as_deref())?;
     let (mut account, mut people) = (None, None);
     if wanted.account.is_some() || wanted.person.is_some() {
@@ -117,7 +121,7 @@ pub async fn get(State(app): State<App>, caller: Caller, Params(wanted): Params<
         after,
         facets,
     };
-    let answer = search::search(&app.service, caller.workspace, request).await?;
+    let answer = search::search(&app.service, caller.workspace, request, mode).await?;
     let next_cursor = answer.next.map(|position| cursor::encode(&question, position));
     Ok(Json(Found { answer, next_cursor }).into_response())
 }

@@ -70,10 +70,24 @@ pub async fn after(workspace: WorkspaceId, tx: &mut Tx, sequence: i64, account_i
         .bind(workspace.0).bind(sequence).bind(account_id).bind(limit).fetch_all(c).await?))
 }
 
+/// The numbers of the entries of an account, or of a whole workspace, that changed or were read after a sequence number.
+pub async fn numbers_after(workspace: WorkspaceId, tx: &mut Tx, account_id: Option<&str>, sequence: i64, limit: i64) -> Result<Vec<i64>> {
+    let numbers: Vec<(i64,)> = match account_id {
+        Some(account_id) => on!(tx, c => sqlx::query_as(
+            "SELECT DISTINCT number FROM change WHERE workspace_id = $1 AND account_id = $2 AND sequence > $3 AND what IN ('entry', 'reading')
+               AND number IS NOT NULL LIMIT $4")
+            .bind(workspace.0).bind(account_id).bind(sequence).bind(limit).fetch_all(c).await?),
+        None => on!(tx, c => sqlx::query_as(
+            "SELECT DISTINCT number FROM change WHERE workspace_id = $1 AND sequence > $2 AND what IN ('entry', 'reading') AND number IS NOT NULL LIMIT $3")
+            .bind(workspace.0).bind(sequence).bind(limit).fetch_all(c).await?),
+    };
+    Ok(numbers.into_iter().map(|(number,)| number).collect())
+}
+
 /// Whether entries or records of an account changed, or went, after a sequence number.
 pub async fn any_after(workspace: WorkspaceId, tx: &mut Tx, account_id: &str, sequence: i64) -> Result<bool> {
     let row: Option<(i64,)> = on!(tx, c => sqlx::query_as(
-        "SELECT sequence FROM change WHERE workspace_id = $1 AND account_id = $2 AND sequence > $3 AND what <> 'summary' LIMIT 1")
+        "SELECT sequence FROM change WHERE workspace_id = $1 AND account_id = $2 AND sequence > $3 AND what NOT IN ('summary', 'reading') LIMIT 1")
         .bind(workspace.0).bind(account_id).bind(sequence).fetch_optional(c).await?);
     Ok(row.is_some())
 }

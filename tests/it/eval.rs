@@ -56,8 +56,8 @@ fn the_readers_table_has_its_figures_beside_simpler_methods() {
 
 #[test]
 fn known_mails_are_found_as_people_remember_them() {
-    let (good, table) = eval(&["search", "fixtures/export/mail", "--us", "tidemark.example"]);
+    let (good, table) = eval(&["search", "--mails", "fixtures/export/mail", "--us", "tidemark.example"]);
     assert!(good && share(&table, "among five") > 0.9, "{table}");
-    let (good, said) = eval(&["search", "nowhere.mbox"]);
+    let (good, said) = eval(&["search", "--mails", "nowhere.mbox"]);
     assert!(!good && said.contains("nowhere.mbox"), "{said}");
 }

@@ -4,6 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::app::{App, account, note, problem};
+use rapport::pipeline::meaning::Mode;
 use rapport::store::Scope;
 
 #[tokio::test]
@@ -109,8 +110,8 @@ async fn another_workspace_sees_nothing() {
     assert!(rapport::store::entry::find(other, &mut tx, "n1").await.unwrap().is_none());
     assert!(rapport::store::account::find(other, &mut tx, "acme").await.unwrap().is_none());
     let request = rapport::index::Request::newest(rapport::index::query::Query::Exact("secret".into()), 10);
-    assert_eq!(rapport::pipeline::search::search(&app.service, other, request.clone()).await.unwrap().total, 0);
-    assert_eq!(rapport::pipeline::search::search(&app.service, app.workspace, request).await.unwrap().total, 1);
+    assert_eq!(rapport::pipeline::search::search(&app.service, other, request.clone(), Mode::Words).await.unwrap().total, 0);
+    assert_eq!(rapport::pipeline::search::search(&app.service, app.workspace, request, Mode::Words).await.unwrap().total, 1);
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ mod http;
 mod jobs;
 mod kill;
 mod load;
+mod meaning;
 mod migrations;
 mod operators;
 mod order;

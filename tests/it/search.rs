@@ -154,7 +154,7 @@ async fn bad_queries_are_refused_before_any_engine_sees_them() {
         (&format!("q={deep}"), "bad_query", "nested deeper"),
         (&format!("q={many}"), "bad_query", "more than 64"),
         (&format!("q={long}"), "bad_query", "limit is 1024"),
-        ("q=a&mode=meaning", "bad_parameter", "words only"),
+        ("q=a&mode=guess", "bad_parameter", "mode"),
         ("q=a&sort=random", "bad_parameter", "sort"),
         ("q=a&facets=maybe", "bad_parameter", "facets"),
         ("q=a&min_sequence=x", "bad_parameter", "min_sequence"),

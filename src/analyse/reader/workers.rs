@@ -6,10 +6,13 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
 use super::{Asked, Read, Reader, ReaderError};
+use crate::domain::entry::Side;
 use crate::domain::reading::{EngineKind, ReadingEngine};
 
 /// Orders that may wait.
 const QUEUE: usize = 64;
+/// Questions that may wait, each some milliseconds.
+const QUESTIONS: usize = 64;
 
 struct Order {
     sentences: Vec<Asked>,
@@ -21,6 +24,8 @@ struct Order {
 pub struct Workers {
     reader: Arc<Reader>,
     orders: Sender<Order>,
+    /// What somebody waits for: read by a thread of its own, before all else.
+    questions: Sender<Order>,
 }
 
 impl Workers {
@@ -34,7 +39,11 @@ impl Workers {
             let thread = std::thread::Builder::new().name("reader".to_owned()).spawn(move || work_all(&reader, &work));
             thread.map_err(|e| ReaderError::Failed(e.to_string()))?;
         }
-        Ok(Workers { reader, orders })
+        let (questions, work) = bounded(QUESTIONS);
+        let asked = reader.clone();
+        let thread = std::thread::Builder::new().name("question".to_owned()).spawn(move || answer_all(&asked, &work));
+        thread.map_err(|e| ReaderError::Failed(e.to_string()))?;
+        Ok(Workers { reader, orders, questions })
     }
 
     /// Which training this is; rises with each.
@@ -67,8 +76,22 @@ impl Workers {
     /// # Errors
     /// `Busy` when too much waits.
     pub async fn read(&self, sentences: Vec<Asked>) -> Result<Vec<Read>, ReaderError> {
+        Workers::send(&self.orders, sentences).await
+    }
+
+    /// What a question means, as a vector: somebody waits for it, whatever else is read.
+    ///
+    /// # Errors
+    /// As [`Workers::read`].
+    pub async fn meaning(&self, question: &str) -> Result<Vec<f32>, ReaderError> {
+        let asked = Asked { text: question.to_owned(), before: None, side: Side::Customer, title: None, mentions: Vec::new() };
+        let read = Workers::send(&self.questions, vec![asked]).await?;
+        read.into_iter().next().map(|read| read.vector).ok_or_else(|| ReaderError::Failed("it gave no answer".to_owned()))
+    }
+
+    async fn send(orders: &Sender<Order>, sentences: Vec<Asked>) -> Result<Vec<Read>, ReaderError> {
         let (reply, answer) = oneshot::channel();
-        self.orders.try_send(Order { sentences, reply }).map_err(|error| match error {
+        orders.try_send(Order { sentences, reply }).map_err(|error| match error {
             TrySendError::Full(_) => ReaderError::Busy,
             TrySendError::Disconnected(_) => ReaderError::Failed("its threads have ended".to_owned()),
         })?;
@@ -86,6 +109,10 @@ fn give_way() {
 
 fn work_all(reader: &Reader, work: &Receiver<Order>) {
     give_way();
+    answer_all(reader, work);
+}
+
+fn answer_all(reader: &Reader, work: &Receiver<Order>) {
     for order in work {
         let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reader.read(&order.sentences)));
         let _ = order.reply.send(read.unwrap_or_else(|_| Err(ReaderError::Failed("it panicked".to_owned()))));

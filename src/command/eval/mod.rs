@@ -27,7 +27,7 @@ use super::labelled::{Labelled, normal, row};
   rapport eval spans mine.jsonl --differing
   rapport eval due fixtures/due/*.jsonl
   rapport eval reader held-out.jsonl
-  rapport eval search mail.mbox.gz --us ourco.com
+  rapport eval search --mails mail.mbox.gz --us ourco.com --meetings meetings/val --questions meetings/queries_val.jsonl
   rapport eval mail corpus/MANIFEST.jsonl")]
 pub struct Options {
     #[command(subcommand)]
@@ -62,18 +62,8 @@ enum Set {
         #[arg(long)]
         differing: bool,
     },
-    /// Known mails looked for by their subjects with a word forgotten and another misspelt: is their thread found
-    Search {
-        /// Mail, as for import
-        #[arg(required = true, value_name = "PATH")]
-        paths: Vec<PathBuf>,
-        /// A domain of ours; may be given several times
-        #[arg(long, value_name = "DOMAIN")]
-        us: Vec<String>,
-        /// Print what was not found
-        #[arg(long)]
-        differing: bool,
-    },
+    /// Whether what is looked for is found: known mails, and questions about meetings
+    Search(search::Options),
     /// Subject, sender and date of mails, against how another parser reads them
     Mail {
         /// NDJSON with `path`, `index`, `subject`, `from` and `date`; the files lie beside it
@@ -101,7 +91,7 @@ pub async fn run(options: Options, config: Config) -> Outcome {
         Set::Spans { files, differing } => spans(files, differing),
         Set::Due { files, differing } => due(&files, differing),
         Set::Reader { file, differing } => reader::run(&file, differing).await,
-        Set::Search { paths, us, differing } => search::run(&paths, &us, differing, config).await,
+        Set::Search(options) => search::run(options, config).await,
         Set::Mail { list, differing } => mail(&list, differing),
     }
 }

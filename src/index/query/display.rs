@@ -22,7 +22,7 @@ impl fmt::Display for Query {
             Query::All => f.write_str("everything"),
             Query::Word(word) => f.write_str(word),
             Query::Exact(word) => write!(f, "exactly {word}"),
-            Query::Phrase(words, 0) => write!(f, "\"{}\"", words.join(" ")),
+            Query::Together(words) | Query::Phrase(words, 0) => write!(f, "\"{}\"", words.join(" ")),
             Query::Phrase(words, slop) => write!(f, "\"{}\" with up to {slop} words between", words.join(" ")),
             Query::Near(left, right, distance) => write!(f, "{left} within {distance} words of {right}"),
             Query::Prefix(prefix) => write!(f, "{prefix}*"),

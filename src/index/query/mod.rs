@@ -4,8 +4,9 @@
 mod display;
 mod lex;
 pub mod operator;
+mod ranked;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use jiff::{Timestamp, Zoned};
 
@@ -14,6 +15,8 @@ use super::tokenizer::words;
 use crate::domain::entry::{EntryType, Side};
 use lex::{Kind, Token, Value};
 use operator::{Has, Place};
+
+pub use ranked::says_nothing;
 
 /// Longest query, in bytes.
 pub const MAX_LENGTH: usize = 1024;
@@ -32,6 +35,8 @@ pub enum Query {
     Word(String),
     /// One word, folded, and no other.
     Exact(String),
+    /// Words written as one, `jane.doe@acme.com` or `customer's`: found next to each other.
+    Together(Vec<String>),
     /// Words in this order, with at most so many others in between.
     Phrase(Vec<String>, u32),
     /// Two words at most so many apart, in either order.
@@ -109,7 +114,14 @@ fn finds_something(query: &Query) -> bool {
         Query::And(parts) => parts.iter().any(finds_something),
         Query::Or(parts) => parts.iter().all(finds_something),
         Query::In(_, inner) => finds_something(inner),
-        Query::All | Query::Word(_) | Query::Exact(_) | Query::Phrase(..) | Query::Near(..) | Query::Prefix(_) | Query::If(_) => true,
+        Query::All
+        | Query::Word(_)
+        | Query::Exact(_)
+        | Query::Together(_)
+        | Query::Phrase(..)
+        | Query::Near(..)
+        | Query::Prefix(_)
+        | Query::If(_) => true,
     }
 }
 
@@ -280,6 +292,7 @@ fn words_of(text: &str, quoted: bool) -> Result<Option<Query>, String> {
     }
     Ok(phrase(text, 0)?.map(|query| match query {
         Query::Exact(word) => Query::Word(word),
+        Query::Phrase(words, _) => Query::Together(words),
         query => query,
     }))
 }
@@ -343,8 +356,11 @@ impl Query {
         let mut marks = Marks::default();
         self.collect_marks(&mut marks);
         for word in self.loose_words() {
-            marks.stems.extend(stem::of(word));
-            marks.exact.extend(meant.get(word).into_iter().flatten().cloned());
+            let Some(asked) = marks.exact.get(word).copied() else { continue };
+            marks.stems.extend(stem::of(word).map(|stem| (stem, asked)));
+            for other in meant.get(word).into_iter().flatten() {
+                marks.exact.entry(other.clone()).or_insert(asked);
+            }
         }
         marks
     }
@@ -352,33 +368,45 @@ impl Query {
     fn collect_marks(&self, marks: &mut Marks) {
         match self {
             Query::All | Query::Not(_) | Query::If(_) => {}
-            Query::Word(word) | Query::Exact(word) => drop(marks.exact.insert(word.clone())),
-            Query::Near(left, right, _) => marks.exact.extend([left.clone(), right.clone()]),
+            Query::Word(word) | Query::Exact(word) => marks.add(word),
+            Query::Near(left, right, _) => [left, right].into_iter().for_each(|word| marks.add(word)),
             // Who wrote is told by a hit as it is; in its words, names mean nothing.
             Query::In(Place::From | Place::To | Place::Cc | Place::With, _) => {}
             Query::In(_, inner) => inner.collect_marks(marks),
-            Query::Phrase(words, _) => marks.exact.extend(words.iter().cloned()),
-            Query::Prefix(prefix) => marks.prefixes.push(prefix.clone()),
+            Query::Together(words) | Query::Phrase(words, _) => words.iter().for_each(|word| marks.add(word)),
+            Query::Prefix(prefix) => {
+                marks.prefixes.push((prefix.clone(), marks.asked.len()));
+                marks.asked.push(prefix.clone());
+            }
             Query::And(parts) | Query::Or(parts) => parts.iter().for_each(|part| part.collect_marks(marks)),
         }
     }
 }
 
-/// Words to mark in a hit.
+/// Words to mark in a hit, each with the number of the word it stands for among those that were asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Marks {
-    pub exact: HashSet<String>,
-    pub prefixes: Vec<String>,
+    /// The words that were asked, folded.
+    pub asked: Vec<String>,
+    pub exact: HashMap<String, usize>,
+    pub prefixes: Vec<(String, usize)>,
     /// Other forms of words, by language and stem.
-    pub stems: HashSet<String>,
+    pub stems: HashMap<String, usize>,
 }
 
 impl Marks {
-    /// Which mark this folded word satisfies.
-    pub fn matches<'a>(&'a self, word: &str) -> Option<&'a str> {
-        let exact = self.exact.get(word).map(String::as_str);
-        let begun = || self.prefixes.iter().find(|p| word.starts_with(p.as_str())).map(String::as_str);
-        let form = || if self.stems.is_empty() { None } else { stem::of(word).find_map(|stem| self.stems.get(&stem)).map(String::as_str) };
+    fn add(&mut self, word: &str) {
+        if !self.exact.contains_key(word) {
+            self.exact.insert(word.to_owned(), self.asked.len());
+            self.asked.push(word.to_owned());
+        }
+    }
+
+    /// Which of the asked words this folded word stands for.
+    pub fn matches(&self, word: &str) -> Option<usize> {
+        let exact = self.exact.get(word).copied();
+        let begun = || self.prefixes.iter().find(|(prefix, _)| word.starts_with(prefix.as_str())).map(|(_, asked)| *asked);
+        let form = || if self.stems.is_empty() { None } else { stem::of(word).find_map(|stem| self.stems.get(&stem).copied()) };
         exact.or_else(begun).or_else(form)
     }
 }

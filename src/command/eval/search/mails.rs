@@ -1,4 +1,4 @@
-//! `rapport eval search`: known mails looked for as people remember them, with a word forgotten and another misspelt.
+//! Known mails looked for as people remember them, with a word forgotten and another misspelt.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -10,11 +10,12 @@ use rapport::index::Request;
 use rapport::index::query;
 use rapport::index::search::Order;
 use rapport::index::tokenizer::words;
+use rapport::pipeline::meaning::Mode;
 use rapport::pipeline::search::{moment, search};
 use rapport::store::entry;
 use sha2::{Digest, Sha256};
 
-use super::Outcome;
+use super::super::Outcome;
 use crate::command::bench::open;
 use crate::command::import::{Intake, files, local, us_domains};
 use crate::command::labelled::row;
@@ -29,9 +30,9 @@ const LETTERS: usize = 5;
 /// Hits looked at.
 const DEPTH: usize = 10;
 
-pub async fn run(paths: &[PathBuf], us: &[String], differing: bool, config: Config) -> Outcome {
+pub async fn run(paths: &[PathBuf], us: &[String], differing: bool, config: &Config) -> Outcome {
     let folder = tempfile::tempdir().context("making a folder for the index")?;
-    let config = Config { database: None, reader: ReaderFrom::Off, ..config };
+    let config = Config { reader: ReaderFrom::Off, ..config.clone() };
     let (service, workspace) = open(folder.path(), &config).await?;
     local(&service, workspace, Intake::of(files(paths)?, us_domains(us)?), &Progress::new(0)).await?;
 
@@ -62,7 +63,7 @@ pub async fn run(paths: &[PathBuf], us: &[String], differing: bool, config: Conf
     for (_, question, thread) in &asked {
         let query = query::parse(question, &now).with_context(|| format!("asking for {question:?}"))?;
         let request = Request { order: Order::Relevance, ..Request::newest(query, DEPTH) };
-        let answer = search(&service, workspace, request).await?;
+        let answer = search(&service, workspace, request, Mode::Words).await?;
         let place = answer.hits.iter().position(|hit| thread_of.get(&hit.id) == Some(thread));
         first += u32::from(place == Some(0));
         fifth += u32::from(place.is_some_and(|place| place < 5));
