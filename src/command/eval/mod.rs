@@ -90,7 +90,7 @@ pub async fn run(options: Options, config: Config) -> Outcome {
     match options.set {
         Set::Spans { files, differing } => spans(files, differing),
         Set::Due { files, differing } => due(&files, differing),
-        Set::Reader { file, differing } => reader::run(&file, differing).await,
+        Set::Reader { file, differing } => reader::run(&file, differing, &config).await,
         Set::Search(options) => search::run(options, config).await,
         Set::Mail { list, differing } => mail(&list, differing),
     }

@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow};
 use jiff::Timestamp;
 use rapport::analyse::reader::workers::Workers;
 use rapport::analyse::reader::{Asked, Read, Reader};
+use rapport::config::{Config, ReaderFrom};
 use rapport::domain::entry::Side;
 use rapport::domain::reading::{Competitor, HighlightKind, Reading, SentimentLabel};
 use rapport::domain::span::slice;
@@ -113,7 +114,7 @@ impl Row {
 /// What a method says, and what is right.
 type Pairs<T> = Vec<(T, T)>;
 
-pub async fn run(file: &Path, differing: bool) -> Outcome {
+pub async fn run(file: &Path, differing: bool, config: &Config) -> Outcome {
     let text = std::fs::read_to_string(file).with_context(|| format!("reading {}; models/reader/held_out.py writes it", file.display()))?;
     let (mut rows, mut meetings) = (Vec::new(), Vec::new());
     for (number, line) in text.lines().enumerate() {
@@ -123,7 +124,11 @@ pub async fn run(file: &Path, differing: bool) -> Outcome {
         }
     }
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let workers = Workers::start(Reader::shipped()?, threads)?;
+    let reader = match &config.reader {
+        ReaderFrom::Folder(folder) => Reader::open(folder)?,
+        ReaderFrom::Shipped | ReaderFrom::Off => Reader::shipped()?,
+    };
+    let workers = Workers::start(reader, threads)?;
     let readings = readings(&workers, &rows).await?;
     println!("{:<44} {:>6}  {:^22} {:>8} {:>8} {:>8} {:>8}", "what", "n", "reader, 95 % interval", "no rules", "lexicon", "frozen", "cues");
     let mut sets: BTreeMap<&str, Vec<(&Row, &Made)>> = BTreeMap::new();
