@@ -36,6 +36,19 @@ pub struct Passage {
     pub side: Option<Side>,
     /// The words from `start` to `end`, HTML-escaped, matches inside `<mark>`.
     pub snippet: String,
+    #[serde(skip)]
+    pub merits: Merits,
+}
+
+/// What speaks for a passage.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Merits {
+    /// Its words, as they were written.
+    pub words: String,
+    /// The numbers of the asked words that it holds.
+    pub asked: Vec<usize>,
+    /// How close in meaning the stretch is that it lies in, or the nearest one; 0 without any.
+    pub closeness: f64,
 }
 
 /// How close in meaning a stretch of an entry is to what was asked: the cosine of their vectors.
@@ -135,7 +148,13 @@ pub fn find(entry: &Entry, spans: &[Span], attachments: &[(usize, String)], mark
     let mut ranked: Vec<(f64, Candidate)> = found.into_iter().map(|candidate| (ranking.score(&candidate), candidate)).collect();
     ranked.sort_by(|(x, a), (y, b)| y.total_cmp(x).then_with(|| (a.place, a.start).cmp(&(b.place, b.start))));
     ranked.truncate(MAX_PASSAGES);
-    let mut passages: Vec<Passage> = ranked.into_iter().map(|(_, candidate)| candidate.passage(entry, marks)).collect();
+    let mut passages: Vec<Passage> = ranked
+        .into_iter()
+        .map(|(_, candidate)| {
+            let closeness = ranking.closeness(&candidate);
+            candidate.passage(entry, marks, closeness)
+        })
+        .collect();
     if passages.is_empty() {
         passages.extend(beginning(entry, spans, marks));
     }
@@ -345,14 +364,16 @@ impl<'a> Ranking<'a> {
 }
 
 impl Candidate<'_> {
-    fn passage(self, entry: &Entry, marks: &Matcher) -> Passage {
+    fn passage(self, entry: &Entry, marks: &Matcher, closeness: f64) -> Passage {
         let (segment, attachment) = match self.place {
             Place::Body => (None, None),
             Place::Segment(index) => (Some(index), None),
             Place::Attachment(index) => (None, Some(index)),
         };
         let (speaker, side) = author(entry, segment);
-        Passage { segment, attachment, start: self.start, end: self.end, speaker, side, snippet: mark(self.words, marks) }
+        let snippet = mark(self.words, marks);
+        let merits = Merits { words: self.words.to_owned(), asked: self.asked, closeness };
+        Passage { segment, attachment, start: self.start, end: self.end, speaker, side, snippet, merits }
     }
 }
 
@@ -364,7 +385,7 @@ fn beginning(entry: &Entry, spans: &[Span], marks: &Matcher) -> Option<Passage> 
         let length = words[..cut].chars().count();
         let place = segment.map_or(Place::Body, Place::Segment);
         let begun = Candidate { place, words: &words[..cut], start, end: start + length, asked: Vec::new(), weight: 1.0 };
-        (length > 0).then(|| begun.passage(entry, marks))
+        (length > 0).then(|| begun.passage(entry, marks, 0.0))
     };
     let first = spans.iter().find(|s| s.kind == SpanKind::New).or(spans.first());
     let body = first.and_then(|span| of(&entry.body, None, span.start, span.end));

@@ -229,6 +229,20 @@ impl Index {
         Ok(found.into_iter().filter_map(|number| i64::try_from(number).ok()).collect())
     }
 
+    /// How rare words are among all entries: the logarithm of how many there are for each that holds the word (BM25's).
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn rarity(&self, words: &[String]) -> Result<Vec<f64>> {
+        let searcher = self.reader.searcher();
+        let all = searcher.num_docs() as f64;
+        let rarity = |word: &String| {
+            let with = variant::frequency(&searcher, &self.fields, word)? as f64;
+            Ok((1.0 + (all - with).max(0.0) / (with + 0.5)).ln())
+        };
+        words.iter().map(rarity).collect()
+    }
+
     /// What keeps entries out of an empty answer.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The order of the stages, and nothing else: what comes in is received, joined to its account, indexed and, when
 //! due, summarized.
 
+pub mod answer;
 mod apart;
 pub mod attachments;
 pub mod conversation;

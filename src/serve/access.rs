@@ -79,6 +79,7 @@ pub const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/v1/threads/merge", ACT),
     ("POST", "/v1/threads/split", ACT),
     ("GET", "/v1/search", READ),
+    ("GET", "/v1/search/answer", READ),
     ("GET", "/v1/search/suggest", READ),
     ("GET", "/v1/accounts/{id}/sentiment", READ),
     ("GET", "/v1/accounts/{id}/summary", READ),

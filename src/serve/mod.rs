@@ -2,6 +2,7 @@
 
 pub mod access;
 mod accounts;
+mod answer;
 mod attachments;
 mod audit;
 mod calendars;
@@ -135,6 +136,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(threads::split))
         .routes(routes!(search::get))
         .routes(routes!(suggest::get))
+        .routes(routes!(answer::get))
         .routes(routes!(summaries::get))
         .routes(routes!(summaries::refresh))
         .routes(routes!(summaries::versions))

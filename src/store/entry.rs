@@ -274,6 +274,17 @@ pub async fn by_numbers(workspace: WorkspaceId, tx: &mut Tx, numbers: &[i64]) ->
     rows.into_iter().map(Stored::try_from).collect()
 }
 
+/// When the first and the last entry of an account happened.
+pub async fn extent(workspace: WorkspaceId, tx: &mut Tx, account_number: i64) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
+    let (first, last): (Option<i64>, Option<i64>) = on!(tx, c => sqlx::query_as(
+        "SELECT (SELECT min(occurred_at) FROM entry WHERE workspace_id = a.workspace_id AND account_id = a.account_id),
+                (SELECT max(occurred_at) FROM entry WHERE workspace_id = a.workspace_id AND account_id = a.account_id)
+         FROM account a WHERE a.workspace_id = $1 AND a.number = $2")
+        .bind(workspace.0).bind(account_number).fetch_optional(c).await?)
+    .unwrap_or_default();
+    Ok((first.map(time), last.map(time)))
+}
+
 /// The entries that a record caused.
 pub async fn of_origin(workspace: WorkspaceId, tx: &mut Tx, origin: &str) -> Result<Vec<Stored>> {
     let rows: Vec<Row> = on!(tx, c => sqlx::query_as(concat!("SELECT ", columns!(), " FROM entry WHERE workspace_id = $1 AND origin = $2"))

@@ -58,6 +58,8 @@ fn the_readers_table_has_its_figures_beside_simpler_methods() {
 fn known_mails_are_found_as_people_remember_them() {
     let (good, table) = eval(&["search", "--mails", "fixtures/export/mail", "--us", "tidemark.example"]);
     assert!(good && share(&table, "among five") > 0.9, "{table}");
+    let (good, said) = eval(&["search", "--accounts", "fixtures/export"]);
+    assert!(!good && said.contains("truth.json"), "{said}");
     let (good, said) = eval(&["search", "--mails", "nowhere.mbox"]);
     assert!(!good && said.contains("nowhere.mbox"), "{said}");
 }

@@ -61,3 +61,30 @@ async fn without_a_reader_words_rank_and_the_answer_says_so() {
     assert!(found["note"].as_str().unwrap().starts_with("words only"), "{found}");
     assert_eq!(app.problem("/v1/search?q=a&mode=both&sort=newest").await.1["code"], "bad_parameter");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_is_answered_by_quotations_or_not_in_the_record() {
+    let app = spawn(ReaderFrom::Shipped).await;
+    filled(&app).await;
+    read(&app).await;
+    let found = app.get("/v1/search/answer?q=how+often+do+the+invoices+arrive%3F&account=acme").await;
+    let first = &found["quotations"][0];
+    assert_eq!((&found["answered"], &first["entry_id"], &first["account_id"]), (&true.into(), &"n1".into(), &"acme".into()), "{found}");
+    assert!(first["quote"].as_str().unwrap().starts_with("The invoices arrive twice every month"), "{found}");
+    assert!(first["snippet"].as_str().unwrap().contains("<mark>invoices</mark>"), "{found}");
+    assert!(found["says"].as_str().unwrap().contains("2026-02-18"), "{found}");
+    let nothing = app.get("/v1/search/answer?q=who+signed+the+lease+of+the+airport+hangar%3F&account=acme").await;
+    assert_eq!((&nothing["answered"], &nothing["says"]), (&false.into(), &"not in the record".into()), "{nothing}");
+    let searched = &nothing["searched"];
+    assert_eq!(
+        (&searched["entries"], &searched["from"], &searched["to"]),
+        (&3.into(), &"2026-02-18T09:00:00Z".into(), &"2026-02-20T09:00:00Z".into()),
+        "{nothing}"
+    );
+    // What is asked with operators is looked for there alone.
+    let elsewhere = app.get("/v1/search/answer?q=how+often+do+the+invoices+arrive+after%3A2026-02-19&account=acme").await;
+    assert!(!elsewhere.to_string().contains("twice every month"), "{elsewhere}");
+    assert_eq!(elsewhere["searched"]["entries"], 2, "{elsewhere}");
+    assert_eq!(app.problem("/v1/search/answer?q=from%3Aann").await.1["code"], "bad_query");
+    assert_eq!(app.problem("/v1/search/answer?q=why&account=nobody").await.0, 404);
+}

@@ -1,5 +1,6 @@
 //! `rapport eval search`: whether what is looked for is found, on mails, on meetings and on the demo accounts.
 
+mod accounts;
 mod baseline;
 mod mails;
 mod meetings;
@@ -26,6 +27,9 @@ pub struct Options {
     /// Questions about the meetings: NDJSON with `meeting`, `query` and `relevant_segments`
     #[arg(long, value_name = "FILE", requires = "meetings")]
     questions: Option<PathBuf>,
+    /// A folder with `workspace.ndjson`, and of each account a folder with `records.ndjson` and `truth.json`: questions, and what answers them
+    #[arg(long, value_name = "FOLDER")]
+    accounts: Option<PathBuf>,
     /// Print what was not found
     #[arg(long)]
     differing: bool,
@@ -33,14 +37,17 @@ pub struct Options {
 
 pub async fn run(options: Options, config: Config) -> Outcome {
     let config = Config { database: None, ..config };
-    if options.mails.is_empty() && options.meetings.is_none() {
-        return Err(Failure::Usage("nothing to measure: give --mails, or --meetings with --questions".to_owned()));
+    if options.mails.is_empty() && options.meetings.is_none() && options.accounts.is_none() {
+        return Err(Failure::Usage("nothing to measure: give --mails, --accounts, or --meetings with --questions".to_owned()));
     }
     if !options.mails.is_empty() {
         mails::run(&options.mails, &options.us, options.differing, &config).await?;
     }
     if let (Some(folder), Some(questions)) = (&options.meetings, &options.questions) {
         meetings::run(folder, questions, options.differing, &config).await?;
+    }
+    if let Some(folder) = &options.accounts {
+        accounts::run(folder, options.differing, &config).await?;
     }
     Ok(())
 }
