@@ -49,8 +49,7 @@ pub(super) fn scoped(fields: &Fields, request: &Request, meant: &Meant) -> Boole
         clauses.push(filter(compiler.condition(&Condition::Type(request.types.clone()))));
     }
     if let Some(people) = &request.people {
-        let people = people.iter().map(|p| Term::from_field_text(fields.person, p));
-        clauses.push(filter(Box::new(TermSetQuery::new(people))));
+        clauses.push(filter(any_of(people.iter().map(|p| Term::from_field_text(fields.person, p)))));
     }
     let is_left = |part: &&Query| !matches!(part, Query::All | Query::If(Condition::Time { .. }));
     let rest = compiler.all(parts(&request.query).iter().filter(is_left), None, clauses.is_empty());
@@ -159,7 +158,7 @@ impl Compiler<'_> {
             Condition::Has(has) => tag(has_tag(has)),
             Condition::Thread(id) => tag(thread_tag(id)),
             Condition::Deal(id) => tag(deal_tag(id)),
-            Condition::Type(types) => Box::new(TermSetQuery::new(types.iter().map(|t| Term::from_field_text(f.r#type, t.as_str())))),
+            Condition::Type(types) => any_of(types.iter().map(|t| Term::from_field_text(f.r#type, t.as_str()))),
             Condition::Account(name) => self.accounts(self.request.named.get(name).map_or(&[], Vec::as_slice)),
             Condition::Time { from, to } => {
                 let micros = |at: &jiff::Timestamp| Term::from_field_i64(f.at, at.as_microsecond());
@@ -173,7 +172,21 @@ impl Compiler<'_> {
     }
 
     fn accounts(&self, numbers: &[i64]) -> Box<dyn EngineQuery> {
-        Box::new(TermSetQuery::new(numbers.iter().map(|number| Term::from_field_u64(self.fields.account, number.unsigned_abs()))))
+        any_of(numbers.iter().map(|number| Term::from_field_u64(self.fields.account, number.unsigned_abs())))
+    }
+}
+
+/// Terms beyond which they are looked for together: that costs as much as there are entries, one by one as there are matches.
+const FEW: usize = 16;
+
+/// Entries with any of these terms.
+fn any_of(terms: impl Iterator<Item = Term>) -> Box<dyn EngineQuery> {
+    let mut terms: Vec<Term> = terms.collect();
+    let one = |term| Box::new(TermQuery::new(term, IndexRecordOption::Basic)) as Box<dyn EngineQuery>;
+    match terms.len() {
+        1 => one(terms.remove(0)),
+        2..=FEW => Box::new(BooleanQuery::union(terms.into_iter().map(one).collect())),
+        _ => Box::new(TermSetQuery::new(terms)),
     }
 }
 

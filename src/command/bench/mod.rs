@@ -2,6 +2,7 @@
 //! writing, freshness, restart, reindex. Every figure is printed with what it was measured on.
 
 mod reader;
+mod search;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -30,6 +31,7 @@ use super::show::number;
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "Examples:
   rapport bench mail.mbox.gz --us ourco.com
+  rapport bench search mail.mbox.gz --us ourco.com --entries 3000000
   rapport bench reader --rival 'python3 models/reader/rival.py --original all-MiniLM-L6-v2'")]
 pub struct Options {
     #[command(subcommand)]
@@ -50,6 +52,8 @@ enum What {
         #[arg(long, value_name = "COMMAND")]
         rival: Option<String>,
     },
+    /// How fast the search engine answers, beside others, on many entries
+    Search(search::Options),
 }
 
 /// Searches of each kind.
@@ -58,8 +62,11 @@ const SEARCHES: usize = 400;
 const WRITES_PER_SECOND: u64 = 500;
 
 pub async fn run(options: Options, config: Config) -> Outcome {
-    if let Some(What::Reader { rival }) = options.what {
-        return reader::run(rival).await;
+    match options.what {
+        Some(What::Reader { rival }) => return reader::run(rival).await,
+        // What is measured is made for it, wherever the others are.
+        Some(What::Search(asked)) => return search::run(asked, Config { database: None, ..config }).await,
+        None => {}
     }
     let us = us_domains(&options.us)?;
     // What is measured is made for it, wherever the others are.
@@ -109,7 +116,7 @@ async fn measure(data: &Path, paths: &[PathBuf], us: Vec<String>, config: Config
     row("searches over", "", format!("{} entries", number(bodies.len() as u64)));
     for (kind, queries) in &queries {
         let taken = search_all(&client, &served.base, queries).await?;
-        row("search over HTTP", kind, spread(taken));
+        row("search over HTTP", kind, spread(&taken));
     }
     let scans = queries[0].1.iter().take(20).map(|query| {
         let started = Instant::now();
@@ -117,19 +124,19 @@ async fn measure(data: &Path, paths: &[PathBuf], us: Vec<String>, config: Config
         std::hint::black_box(bodies.iter().filter(|body| body.contains(word)).count());
         started.elapsed()
     });
-    row("baseline: read every text", "one word, in memory, no HTTP", spread(scans.collect()));
+    row("baseline: read every text", "one word, in memory, no HTTP", spread(&sorted(scans.collect())));
 
     let stop = CancellationToken::new();
     let writer = tokio::spawn(write(client.clone(), served.base.clone(), stop.clone()));
     tokio::time::sleep(Duration::from_secs(1)).await;
     for (kind, queries) in &queries {
         let taken = search_all(&client, &served.base, queries).await?;
-        row(&format!("search, {WRITES_PER_SECOND} writes/s"), kind, spread(taken));
+        row(&format!("search, {WRITES_PER_SECOND} writes/s"), kind, spread(&taken));
     }
     tokio::time::sleep(Duration::from_secs(5)).await;
     stop.cancel();
     let (written, fresh) = writer.await??;
-    row("acknowledged to searchable", &format!("{} writes", number(written)), spread(fresh));
+    row("acknowledged to searchable", &format!("{} writes", number(written)), spread(&sorted(fresh)));
 
     let started = Instant::now();
     let entries = served.service.index.rebuild(served.workspace).await?;
@@ -151,8 +158,13 @@ fn per_second(items: u64, taken: Duration) -> String {
     format!("{:.0}/s ({:.1} s)", items as f64 / taken.as_secs_f64(), taken.as_secs_f64())
 }
 
-fn spread(mut taken: Vec<Duration>) -> String {
+fn sorted(mut taken: Vec<Duration>) -> Vec<Duration> {
     taken.sort_unstable();
+    taken
+}
+
+/// Of times in order.
+fn spread(taken: &[Duration]) -> String {
     let at = |share: f64| taken.get(((taken.len() as f64 * share) as usize).min(taken.len().saturating_sub(1))).copied().unwrap_or_default();
     format!("p50 {:.2} ms, p99 {:.2} ms", millis(at(0.5)), millis(at(0.99)))
 }
@@ -238,7 +250,7 @@ async fn search_all(client: &Client, base: &str, queries: &[String]) -> anyhow::
             return Err(anyhow!("searching for {query} was answered with {status}"));
         }
     }
-    Ok(taken)
+    Ok(sorted(taken))
 }
 
 #[derive(Deserialize)]
