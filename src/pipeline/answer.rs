@@ -10,7 +10,7 @@ use super::meaning::Mode;
 use super::search::{Hit, search};
 use super::{PipelineError, Result, Service, blocking};
 use crate::domain::WorkspaceId;
-use crate::domain::entry::{EntryType, Side};
+use crate::domain::entry::EntryType;
 use crate::index::passage::Passage;
 use crate::index::query::says_nothing;
 use crate::index::search::Order;
@@ -23,8 +23,8 @@ const ENTRIES: usize = 20;
 const MOST: usize = 5;
 /// What the share of the asked words in a passage, the rare ones counting most, is worth beside its closeness in meaning.
 const WORDS: f64 = 0.5;
-/// A passage that is worth less does not answer: chosen on three of the demo accounts, measured on all (`rapport eval search`).
-/// Without a reader there is no closeness, and the words decide alone.
+/// A passage that is worth less does not answer. Chosen on the demo accounts, between overlooking an answer and giving one to a question
+/// about somebody else (`rapport eval search`). Without a reader there is no closeness, and the words decide alone.
 const LEAST: f64 = 0.5;
 const LEAST_BY_WORDS: f64 = 0.3;
 
@@ -36,18 +36,10 @@ pub struct Quotation {
     pub r#type: EntryType,
     pub occurred_at: Timestamp,
     pub subject: Option<String>,
-    /// Transcript segment; `start` and `end` then count from its beginning.
-    pub segment: Option<usize>,
-    /// Index of the attachment in whose words it stands.
-    pub attachment: Option<usize>,
-    pub start: usize,
-    pub end: usize,
-    pub speaker: Option<String>,
-    pub side: Option<Side>,
+    #[serde(flatten)]
+    pub passage: Passage,
     /// The words, as they stand in the record.
     pub quote: String,
-    /// The same as HTML-escaped text with `<mark>`.
-    pub snippet: String,
     /// How well it answers: closeness in meaning and half the share of the asked words; at least 0.5 with a reader.
     pub score: f64,
 }
@@ -90,7 +82,8 @@ pub async fn answer(service: &Service, workspace: WorkspaceId, request: Request)
     let words = asked.clone();
     let (rarity, entries) = blocking(move || Ok::<_, IndexError>((index.rarity(&words)?, index.search(&scope)?.total))).await??;
     let rarity: Vec<f64> = asked.iter().zip(rarity).map(|(word, rarity)| if says_nothing(word) { 0.0 } else { rarity }).collect();
-    let least = if found.note.is_some() { LEAST_BY_WORDS } else { LEAST };
+    let is_compared = found.hits.iter().any(|hit| hit.why.is_some());
+    let least = if is_compared { LEAST } else { LEAST_BY_WORDS };
     let mut quotations: Vec<Quotation> = found
         .hits
         .iter()
@@ -123,21 +116,15 @@ fn quotation(hit: &Hit, passage: &Passage, rarity: &[f64]) -> Quotation {
         r#type: hit.r#type,
         occurred_at: hit.occurred_at,
         subject: hit.subject.clone(),
-        segment: passage.segment,
-        attachment: passage.attachment,
-        start: passage.start,
-        end: passage.end,
-        speaker: passage.speaker.clone(),
-        side: passage.side,
+        passage: passage.clone(),
         quote: passage.merits.words.clone(),
-        snippet: passage.snippet.clone(),
         score: ((passage.merits.closeness + WORDS * share) * 1_000.0).round() / 1_000.0,
     }
 }
 
 fn said(quotation: &Quotation) -> String {
     let date = quotation.occurred_at.strftime("%Y-%m-%d");
-    match &quotation.speaker {
+    match &quotation.passage.speaker {
         Some(speaker) => format!("said on {date} by {speaker}"),
         None => format!("said on {date}"),
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::{Result, Service};
 use crate::domain::WorkspaceId;
-use crate::domain::stretch::{Stretch, Vector};
+use crate::domain::stretch::{Stretch, Vector, WIDTH};
 use crate::index::passage::Near;
 use crate::store::{account, change, reading};
 
@@ -38,7 +38,7 @@ struct Stretches {
 
 impl Stretches {
     fn bytes(&self) -> usize {
-        self.of.values().map(|stretches| stretches.len() * size_of::<Stretch>() + size_of::<(i64, Vec<Stretch>)>()).sum()
+        self.of.values().map(|stretches| stretches.len() * (size_of::<Stretch>() + WIDTH) + size_of::<(i64, Vec<Stretch>)>()).sum()
     }
 }
 

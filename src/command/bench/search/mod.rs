@@ -4,7 +4,6 @@
 mod corpus;
 mod rivals;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -151,12 +150,10 @@ async fn measure(options: &Options, us: Vec<String>, config: &Config) -> anyhow:
 
 /// Builds each contender's index, and says how fast and how large.
 async fn build(data: &Path, corpus: &Corpus, bytes: u64) -> anyhow::Result<(Index, Fts5, Bare)> {
-    let mut made = BTreeMap::new();
-    let mut note = |name: &'static str, path: &Path, started: Instant| -> anyhow::Result<f64> {
+    let note = |name: &str, path: &Path, started: Instant| -> anyhow::Result<f64> {
         let speed = bytes as f64 / 1e6 / started.elapsed().as_secs_f64();
         let share = size(path)? as f64 * 1e6 / bytes as f64;
         row(&format!("index of {name}"), &format!("{:.2} of the text", share), format!("{speed:.1} MB/s"));
-        made.insert(name, speed);
         Ok(speed)
     };
     let (path, started) = (data.join("rapport"), Instant::now());
