@@ -89,12 +89,17 @@ pub async fn run(options: Options, config: Config) -> Outcome {
         let subject = hit.subject.as_deref().unwrap_or("(no subject)");
         anstream::println!("{HEADING}{}{HEADING:#}  {}", show::plain(subject), show::plain(&hit.id));
         anstream::println!("{FAINT}{}  {}  {}  {}{FAINT:#}", show::time(hit.occurred_at), hit.r#type, show::plain(account), show::plain(who));
-        anstream::println!("  {}\n", show::snippet(&hit.snippet));
+        anstream::println!("  {}", show::snippet(&hit.snippet));
+        if hit.repeats > 0 {
+            let (times, thread) = (show::number(hit.repeats), show::plain(hit.thread_id.as_deref().unwrap_or_default()));
+            anstream::println!("  {FAINT}repeated in {times} more of its thread:{thread}{FAINT:#}");
+        }
+        println!();
     }
     for excluded in &answer.excluded {
         eprintln!("without {}: {} entries", excluded.by, show::number(excluded.entries));
     }
-    let shown = answer.hits.len() as u64;
+    let shown: u64 = answer.hits.iter().map(|hit| 1 + hit.repeats).sum();
     eprintln!("{} of {} entries for: {}", show::number(shown), show::number(answer.total), answer.query);
     Ok(())
 }

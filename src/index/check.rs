@@ -1,16 +1,23 @@
 //! Whether an index on disk is whole. The engine opens damaged files without a word, so every byte is read and compared
 //! with the checksum that stands behind it.
 
-use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tantivy::ReloadPolicy;
+use tantivy::index::SegmentComponent;
+use tantivy::{ReloadPolicy, SegmentMeta};
 
 use super::write;
 
-/// Files that every segment has: postings, positions, terms, columns, lengths, rows.
-const KINDS: [&str; 6] = ["idx", "pos", "term", "fast", "fieldnorm", "store"];
+/// What every segment has a file of.
+const COMPONENTS: [SegmentComponent; 6] = [
+    SegmentComponent::Postings,
+    SegmentComponent::Positions,
+    SegmentComponent::Terms,
+    SegmentComponent::FastFields,
+    SegmentComponent::FieldNorms,
+    SegmentComponent::Store,
+];
 
 /// Reads all of an index anew, apart from whoever searches it; `pause` is told how long each file took.
 ///
@@ -29,30 +36,22 @@ pub fn check(path: &Path, mut pause: impl FnMut(Duration)) -> Result<(), String>
         return Err(".managed.json is missing".to_owned());
     }
     let metas = engine.searchable_segment_metas().map_err(|e| e.to_string())?;
+    // What else lies there was never finished, and is removed by the next writer.
     for meta in &metas {
-        let stem = meta.id().uuid_string();
-        for kind in KINDS {
-            if !path.join(format!("{stem}.{kind}")).exists() && is_listed(&engine, &stem)? {
-                return Err(format!("{stem}.{kind} is missing"));
+        for component in COMPONENTS.into_iter().chain(meta.has_deletes().then_some(SegmentComponent::Delete)) {
+            let name = meta.relative_path(component);
+            let started = Instant::now();
+            match engine.directory().validate_checksum(&name) {
+                Ok(true) => pause(started.elapsed()),
+                Ok(false) => return Err(format!("{} is not what was written", name.display())),
+                // Merged away while this was looking, or its deletions are newer.
+                Err(_) if !path.join(&name).exists() && !is_listed(&engine, meta)? => {}
+                Err(_) if !path.join(&name).exists() => return Err(format!("{} is missing", name.display())),
+                Err(error) => return Err(format!("{}: {error}", name.display())),
             }
         }
     }
-    for file in fs::read_dir(path).map_err(|e| e.to_string())? {
-        let name = file.map_err(|e| e.to_string())?.file_name();
-        let living = name.to_str().is_some_and(|name| metas.iter().any(|meta| name.starts_with(&meta.id().uuid_string())));
-        if !living {
-            continue;
-        }
-        let started = Instant::now();
-        match engine.directory().validate_checksum(Path::new(&name)) {
-            Ok(true) => pause(started.elapsed()),
-            Ok(false) => return Err(format!("{} is not what was written", name.display())),
-            // Merged away while this was looking: its segment is none of the living any more, or its deletions are newer.
-            Err(_) if !path.join(&name).exists() => {}
-            Err(error) => return Err(format!("{}: {error}", name.display())),
-        }
-    }
-    if metas.iter().any(|meta| !is_listed(&engine, &meta.id().uuid_string()).unwrap_or(true)) {
+    if metas.iter().any(|meta| !is_listed(&engine, meta).unwrap_or(true)) {
         return Ok(());
     }
     // Counts stand in meta.json alone: compare them with the columns.
@@ -66,8 +65,8 @@ pub fn check(path: &Path, mut pause: impl FnMut(Duration)) -> Result<(), String>
     Ok(())
 }
 
-/// Whether a segment is still one of the living: while an index is written, segments come and go.
-fn is_listed(engine: &tantivy::Index, stem: &str) -> Result<bool, String> {
+/// Whether a segment is still one of the living, with these deletions: while an index is written, segments come and go.
+fn is_listed(engine: &tantivy::Index, meta: &SegmentMeta) -> Result<bool, String> {
     let metas = engine.searchable_segment_metas().map_err(|e| e.to_string())?;
-    Ok(metas.iter().any(|meta| meta.id().uuid_string() == stem))
+    Ok(metas.iter().any(|other| (other.id(), other.delete_opstamp()) == (meta.id(), meta.delete_opstamp())))
 }

@@ -24,50 +24,61 @@ pub(super) struct Collect {
     pub deadline: Instant,
 }
 
-/// The numbers of all matches in a stretch of time.
+/// All matches in a stretch of time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Numbers {
+pub(super) struct All {
     /// Microseconds, `from ≤ t < to`.
     pub from: i64,
     pub to: i64,
 }
 
-pub(super) struct NumbersOfSegment {
-    wanted: Numbers,
-    at: Column<i64>,
-    numbers: Column<u64>,
-    found: Vec<u64>,
+/// A match, whatever its score.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Member {
+    pub thread: u64,
+    pub at: i64,
+    pub number: i64,
 }
 
-impl Collector for Numbers {
-    type Fruit = Vec<u64>;
-    type Child = NumbersOfSegment;
+pub(super) struct AllOfSegment {
+    wanted: All,
+    at: Column<i64>,
+    numbers: Column<u64>,
+    threads: Column<u64>,
+    found: Vec<Member>,
+}
 
-    fn for_segment(&self, _: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<NumbersOfSegment> {
+impl Collector for All {
+    type Fruit = Vec<Member>;
+    type Child = AllOfSegment;
+
+    fn for_segment(&self, _: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<AllOfSegment> {
         let columns = reader.fast_fields();
-        Ok(NumbersOfSegment { wanted: *self, at: columns.i64("at")?, numbers: columns.u64("number")?, found: Vec::new() })
+        let (at, numbers, threads) = (columns.i64("at")?, columns.u64("number")?, columns.u64("thread")?);
+        Ok(AllOfSegment { wanted: *self, at, numbers, threads, found: Vec::new() })
     }
 
     fn requires_scoring(&self) -> bool {
         false
     }
 
-    fn merge_fruits(&self, segments: Vec<Vec<u64>>) -> tantivy::Result<Vec<u64>> {
+    fn merge_fruits(&self, segments: Vec<Vec<Member>>) -> tantivy::Result<Vec<Member>> {
         Ok(segments.into_iter().flatten().collect())
     }
 }
 
-impl SegmentCollector for NumbersOfSegment {
-    type Fruit = Vec<u64>;
+impl SegmentCollector for AllOfSegment {
+    type Fruit = Vec<Member>;
 
     fn collect(&mut self, doc: DocId, _: Score) {
         let at = self.at.first(doc).unwrap_or(i64::MIN);
         if (self.wanted.from..self.wanted.to).contains(&at) {
-            self.found.extend(self.numbers.first(doc));
+            let number = self.numbers.first(doc).and_then(|number| i64::try_from(number).ok()).unwrap_or(i64::MAX);
+            self.found.push(Member { thread: self.threads.first(doc).unwrap_or_default(), at, number });
         }
     }
 
-    fn harvest(self) -> Vec<u64> {
+    fn harvest(self) -> Vec<Member> {
         self.found
     }
 }
@@ -81,6 +92,8 @@ pub(super) struct Match {
     pub score: Score,
     pub at: i64,
     pub number: u64,
+    /// 0 without one.
+    pub thread: u64,
 }
 
 /// What a pass found.
@@ -132,6 +145,7 @@ pub(super) struct Segment {
     at: Column<i64>,
     numbers: Column<u64>,
     accounts: Column<u64>,
+    threads: Column<u64>,
     types: Option<StrColumn>,
     people: Option<StrColumn>,
     total: u64,
@@ -154,11 +168,12 @@ impl Collector for Collect {
         let (types, people) = if self.facets { (columns.str("type")?, columns.str("person")?) } else { (None, None) };
         let terms = |column: &Option<StrColumn>| column.as_ref().map_or(0, |c| c.num_terms());
         Ok(Segment {
-            after: self.after.map(|p| Ranked(Match { score: p.score, at: p.at, number: p.number }, self.order)),
+            after: self.after.map(|p| Ranked(Match { score: p.score, at: p.at, number: p.number, thread: 0 }, self.order)),
             wanted: self.clone(),
             at: columns.i64("at")?,
             numbers: columns.u64("number")?,
             accounts: columns.u64("account")?,
+            threads: columns.u64("thread")?,
             type_counts: vec![0; terms(&types)],
             people_counts: vec![0; terms(&people)],
             types,
@@ -223,16 +238,19 @@ impl SegmentCollector for Segment {
         }
         let number = self.numbers.first(doc).unwrap_or_default();
         let score = if self.wanted.order == Order::Relevance { score * freshness(at) } else { score };
-        let ranked = Ranked(Match { score, at, number }, self.wanted.order);
+        let mut ranked = Ranked(Match { score, at, number, thread: 0 }, self.wanted.order);
         if self.after.is_some_and(|after| ranked >= after) {
             return;
         }
-        if self.best.len() < self.wanted.limit {
-            self.best.push(Reverse(ranked));
-        } else if self.best.peek().is_some_and(|worst| ranked > worst.0) {
-            self.best.pop();
-            self.best.push(Reverse(ranked));
+        let is_full = self.best.len() >= self.wanted.limit;
+        if is_full && self.best.peek().is_none_or(|worst| ranked <= worst.0) {
+            return;
         }
+        if is_full {
+            self.best.pop();
+        }
+        ranked.0.thread = self.threads.first(doc).unwrap_or_default();
+        self.best.push(Reverse(ranked));
     }
 
     fn harvest(self) -> Collected {

@@ -10,7 +10,7 @@ use tantivy::query::{
 };
 use tantivy::schema::{Field, IndexRecordOption};
 
-use super::document::{deal_tag, has_tag, side_tag, thread_tag};
+use super::document::{deal_tag, has_tag, side_tag, thread_key};
 use super::query::operator::Place;
 use super::query::{Condition, Query};
 use super::schema::Fields;
@@ -57,6 +57,27 @@ pub(super) fn scoped(fields: &Fields, request: &Request, meant: &Meant) -> Boole
     BooleanQuery::new(clauses)
 }
 
+/// Whose words a match can be.
+pub(super) enum Whose {
+    /// None are asked for, or a whole thread is: nothing repeats anything.
+    Anybodys,
+    /// Only subjects or quoted words are asked for.
+    Threads,
+    /// Finds entries that hold one of the asked words themselves: not only in their subject or what they quote.
+    Own(BooleanQuery),
+}
+
+/// Whose words the matches of a request can be.
+pub(super) fn whose(fields: &Fields, request: &Request, meant: &Meant) -> Whose {
+    let compiler = Compiler { fields, request, meant, loose: true };
+    let mut own = Vec::new();
+    match compiler.own(&request.query, &[fields.new, fields.people, fields.files], &mut own) {
+        false => Whose::Anybodys,
+        true if own.is_empty() => Whose::Threads,
+        true => Whose::Own(BooleanQuery::union(own)),
+    }
+}
+
 /// For words that hardly anybody wrote, those that were probably meant.
 pub type Meant = HashMap<String, Vec<String>>;
 
@@ -98,20 +119,8 @@ impl Compiler<'_> {
             Query::Word(word) | Query::Exact(word) => self.exact(word, place),
             Query::Together(words) => self.words(place, |field| phrase(field, words, 0)),
             Query::Phrase(words, slop) => self.words(place, |field| phrase(field, words, *slop)),
-            Query::Near(left, right, distance) => self.words(place, |field| {
-                // In a phrase, so many others in between: neighbours have none.
-                let either = [[left, right], [right, left]]
-                    .map(|[first, second]| (Occur::Should, phrase(field, &[first.clone(), second.clone()], distance - 1)));
-                Box::new(BooleanQuery::new(either.into()))
-            }),
-            Query::Prefix(prefix) => self.words(place, |field| {
-                let range = InvertedIndexRangeQuery::new(
-                    Bound::Included(Term::from_field_text(field, prefix)),
-                    // No character sorts behind this one.
-                    Bound::Excluded(Term::from_field_text(field, &format!("{prefix}\u{10ffff}"))),
-                );
-                Box::new(range)
-            }),
+            Query::Near(left, right, distance) => self.words(place, |field| near(field, left, right, *distance)),
+            Query::Prefix(text) => self.words(place, |field| prefix(field, text)),
             // Of places within places the inner one counts.
             Query::In(place, inner) => self.query(inner, Some(*place)),
             Query::If(condition) => self.condition(condition),
@@ -150,13 +159,37 @@ impl Compiler<'_> {
         Box::new(BooleanQuery::new(parts.collect()))
     }
 
+    /// Adds, for each asked word, what finds it in these fields; whether any word is asked for at all, and not a whole thread.
+    fn own(&self, query: &Query, places: &[Field], found: &mut Vec<Box<dyn EngineQuery>>) -> bool {
+        let everywhere = |word: &str| places.iter().map(|field| term(Term::from_field_text(*field, word))).collect::<Vec<_>>();
+        match query {
+            Query::Word(word) | Query::Exact(word) => {
+                found.extend(everywhere(word));
+                found.extend(self.meant.get(word).into_iter().flatten().flat_map(|other| everywhere(other)));
+            }
+            Query::Together(words) => found.extend(places.iter().map(|field| phrase(*field, words, 0))),
+            Query::Phrase(words, slop) => found.extend(places.iter().map(|field| phrase(*field, words, *slop))),
+            Query::Near(left, right, distance) => found.extend(places.iter().map(|field| near(*field, left, right, *distance))),
+            Query::Prefix(text) => found.extend(places.iter().map(|field| prefix(*field, text))),
+            Query::In(Place::From | Place::To | Place::Cc | Place::With, _) | Query::Not(_) | Query::All => return false,
+            Query::In(Place::Subject | Place::Quoted, inner) => return self.own(inner, &[], found),
+            Query::In(place @ (Place::Body | Place::Attachment), inner) => return self.own(inner, &[self.fields.of(*place)], found),
+            Query::If(_) => return false,
+            Query::And(parts) | Query::Or(parts) => {
+                let asks = parts.iter().fold(false, |asks, part| self.own(part, places, found) | asks);
+                return asks && !parts.iter().any(|part| matches!(part, Query::If(Condition::Thread(_))));
+            }
+        }
+        true
+    }
+
     fn condition(&self, condition: &Condition) -> Box<dyn EngineQuery> {
         let f = self.fields;
         let tag = |tag: String| term(Term::from_field_text(f.tag, &tag));
         match condition {
             Condition::Side(side) => tag(side_tag(side)),
             Condition::Has(has) => tag(has_tag(has)),
-            Condition::Thread(id) => tag(thread_tag(id)),
+            Condition::Thread(id) => term(Term::from_field_u64(f.thread, thread_key(id))),
             Condition::Deal(id) => tag(deal_tag(id)),
             Condition::Type(types) => any_of(types.iter().map(|t| Term::from_field_text(f.r#type, t.as_str()))),
             Condition::Account(name) => self.accounts(self.request.named.get(name).map_or(&[], Vec::as_slice)),
@@ -180,7 +213,7 @@ impl Compiler<'_> {
 const FEW: usize = 16;
 
 /// Entries with any of these terms.
-fn any_of(terms: impl Iterator<Item = Term>) -> Box<dyn EngineQuery> {
+pub(super) fn any_of(terms: impl Iterator<Item = Term>) -> Box<dyn EngineQuery> {
     let mut terms: Vec<Term> = terms.collect();
     let one = |term| Box::new(TermQuery::new(term, IndexRecordOption::Basic)) as Box<dyn EngineQuery>;
     match terms.len() {
@@ -200,6 +233,21 @@ fn range(from: Option<Term>, to: Option<Bound<Term>>) -> Box<dyn EngineQuery> {
 fn phrase(field: Field, words: &[String], slop: u32) -> Box<dyn EngineQuery> {
     let terms: Vec<(usize, Term)> = words.iter().map(|word| Term::from_field_text(field, word)).enumerate().collect();
     Box::new(PhraseQuery::new_with_offset_and_slop(terms, slop))
+}
+
+/// In a phrase, so many others in between: neighbours have none.
+fn near(field: Field, left: &str, right: &str, distance: u32) -> Box<dyn EngineQuery> {
+    let either = [[left, right], [right, left]].map(|words| phrase(field, &words.map(str::to_owned), distance - 1));
+    Box::new(BooleanQuery::union(either.into()))
+}
+
+fn prefix(field: Field, prefix: &str) -> Box<dyn EngineQuery> {
+    let range = InvertedIndexRangeQuery::new(
+        Bound::Included(Term::from_field_text(field, prefix)),
+        // No character sorts behind this one.
+        Bound::Excluded(Term::from_field_text(field, &format!("{prefix}\u{10ffff}"))),
+    );
+    Box::new(range)
 }
 
 fn term(term: Term) -> Box<dyn EngineQuery> {

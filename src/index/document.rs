@@ -18,6 +18,8 @@ pub struct Document {
     pub r#type: &'static str,
     /// Filter keys of everyone who took part.
     pub people_keys: Vec<String>,
+    /// As [`thread_key`] makes it; 0 without one.
+    pub thread: u64,
     /// What conditions ask for, as [`tag`] writes it.
     pub tags: Vec<String>,
     /// In ten thousandths.
@@ -50,6 +52,7 @@ impl Document {
             occurred_at: entry.occurred_at,
             r#type: entry.r#type.as_str(),
             people_keys: Vec::new(),
+            thread: entry.thread_id.as_deref().map_or(0, thread_key),
             tags: tags(entry, reading),
             sentiment: reading.and_then(|reading| reading.sentiment.as_ref()).map(|said| (said.sentiment.score * 10_000.0).round() as i64),
             subject: entry.subject.clone().unwrap_or_default(),
@@ -118,6 +121,7 @@ impl Document {
         hash.update(self.number.to_le_bytes());
         hash.update(self.account.to_le_bytes());
         hash.update(self.occurred_at.as_microsecond().to_le_bytes());
+        hash.update(self.thread.to_le_bytes());
         hash.update(self.sentiment.unwrap_or(i64::MIN).to_le_bytes());
         let lists = self.people_keys.iter().chain(&self.tags).map(String::as_str);
         let words =
@@ -126,8 +130,7 @@ impl Document {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         }
-        let bytes = hash.finalize();
-        u64::from_le_bytes(bytes[..8].try_into().expect("a SHA-256 has 32 bytes"))
+        first_eight(hash)
     }
 
     fn person(&mut self, name: Option<&str>, email: Option<&str>) {
@@ -146,7 +149,6 @@ impl Document {
 /// What an entry is and has.
 fn tags(entry: &Entry, reading: Option<&EntryReading>) -> Vec<String> {
     let mut tags: Vec<String> = entry.side.iter().chain(entry.transcript.iter().filter_map(|segment| segment.side.as_ref())).map(side_tag).collect();
-    tags.extend(entry.thread_id.as_deref().map(thread_tag));
     tags.extend(entry.deal_id.as_deref().map(deal_tag));
     let found = |kind| reading.is_some_and(|reading| reading.highlights.iter().any(|highlight| highlight.found.kind == kind));
     tags.extend(
@@ -176,8 +178,14 @@ pub(super) fn has_tag(has: &Has) -> String {
     format!("has:{has}")
 }
 
-pub(super) fn thread_tag(id: &str) -> String {
-    format!("thread:{id}")
+/// A thread's id as a number.
+pub(super) fn thread_key(id: &str) -> u64 {
+    first_eight(Sha256::new_with_prefix(id))
+}
+
+fn first_eight(hash: Sha256) -> u64 {
+    let bytes = hash.finalize();
+    u64::from_le_bytes(bytes[..8].try_into().expect("a SHA-256 has 32 bytes"))
 }
 
 pub(super) fn deal_tag(id: &str) -> String {

@@ -19,6 +19,7 @@ pub mod write;
 
 mod collect;
 mod compile;
+mod repeats;
 mod variant;
 
 pub use search::{Index, Request, Results};

@@ -5,7 +5,7 @@ use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, STRING, Schema, T
 use tantivy::{IndexSettings, Order};
 
 /// Part of the directory's name, so that an index of another version is never opened.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 pub(super) const WORDS: &str = "words";
 
@@ -16,7 +16,8 @@ pub(super) const WORDS: &str = "words";
 /// akey       account << 32 | seconds before the end of time: the sort order, newest first within an account
 /// at         microseconds: date filter and order
 /// type, person   filters and counts
-/// tag        what a condition asks for: side:us, has:question, thread:t1, deal:d1
+/// thread     a hash of the thread's id, where there is one
+/// tag        what a condition asks for: side:us, has:question, deal:d1
 /// sentiment  score in ten thousandths, where it was read
 /// subject, new, other, people, files   the words; none is stored, rows come from the store
 /// stem       stems of the subject's and the new words, by language
@@ -31,6 +32,7 @@ pub(super) struct Fields {
     pub at: Field,
     pub r#type: Field,
     pub person: Field,
+    pub thread: Field,
     pub tag: Field,
     pub sentiment: Field,
     pub subject: Field,
@@ -86,6 +88,7 @@ pub(super) fn build() -> (Schema, Fields) {
         at: schema.add_i64_field("at", FAST),
         r#type: schema.add_text_field("type", name()),
         person: schema.add_text_field("person", name()),
+        thread: schema.add_u64_field("thread", FAST | INDEXED),
         tag: schema.add_text_field("tag", STRING),
         sentiment: schema.add_i64_field("sentiment", FAST),
         subject: schema.add_text_field("subject", words.clone()),

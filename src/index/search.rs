@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tantivy::directory::MmapDirectory;
-use tantivy::{IndexReader, ReloadPolicy};
+use tantivy::{IndexReader, ReloadPolicy, Searcher};
 
-use super::collect::{Collect, Collected, Numbers};
-use super::compile::Meant;
+use super::collect::{All, Collect, Collected};
+use super::compile::{Meant, Whose};
 use super::excluded::{self, Excluded};
 use super::query::Query;
+use super::repeats::Repeats;
 use super::schema::{self, Fields};
 use super::{IndexError, Result, compile, variant, write};
 use crate::domain::entry::EntryType;
@@ -74,6 +75,16 @@ pub struct Found {
     pub number: i64,
     pub score: f32,
     pub position: Position,
+    /// A hash of its thread's id, 0 without one.
+    pub thread: u64,
+    /// Matches of its thread that are left out, for they only repeat it.
+    pub repeats: u64,
+}
+
+impl Found {
+    pub fn new(number: i64, position: Position) -> Found {
+        Found { number, score: position.score, position, thread: 0, repeats: 0 }
+    }
 }
 
 /// A page of hits with the total and, when asked for, the counts over all matches.
@@ -81,8 +92,8 @@ pub struct Found {
 pub struct Results {
     pub total: u64,
     pub found: Vec<Found>,
-    /// Whether more follow.
-    pub more: bool,
+    /// Behind which the next page begins, where one follows.
+    pub next: Option<Position>,
     /// For words that hardly anybody wrote, those that were looked for as well.
     pub meant: Meant,
     pub types: BTreeMap<String, u64>,
@@ -96,19 +107,30 @@ pub struct Results {
 impl Results {
     /// Keeps the page behind a position, of a list that is in order.
     pub fn keep_after(&mut self, after: Option<Position>, limit: usize) {
+        self.next = None;
         if let Some(after) = after {
             let is_behind = |found: &Found| {
                 found.score.total_cmp(&after.score).then(found.position.at.cmp(&after.at)).then(found.position.number.cmp(&after.number)).is_lt()
             };
             self.found.retain(is_behind);
         }
-        self.more = self.found.len() > limit;
-        self.found.truncate(limit);
+        self.keep(limit);
+    }
+
+    /// Keeps the first ones.
+    fn keep(&mut self, limit: usize) {
+        if self.found.len() > limit {
+            self.found.truncate(limit);
+            self.next = self.found.last().map(|last| last.position);
+        }
     }
 }
 
 /// A search that takes longer is given up.
 const LONGEST: Duration = Duration::from_millis(400);
+/// Of so many matches for each entry of a page, some may be repeats; and how often more are looked for to fill it.
+const ROOM: usize = 2;
+const ROUNDS: usize = 4;
 /// People counted in one answer: the most frequent ones.
 const MAX_PEOPLE: usize = 200;
 
@@ -195,14 +217,12 @@ impl Index {
         Ok(hashes)
     }
 
-    /// Searches. Blocks: call it off the async threads.
+    /// Searches. By relevance, what only repeats its thread is counted and left out. Blocks: call it off the async threads.
     ///
     /// # Errors
-    /// When the index cannot be read.
+    /// When the index cannot be read, or it takes too long.
     pub fn search(&self, request: &Request) -> Result<Results> {
-        let (from, to) = compile::times(request);
         let deadline = Instant::now() + LONGEST;
-        let collect = Collect { order: request.order, limit: request.limit + 1, after: request.after, from, to, facets: request.facets, deadline };
         let searcher = self.reader.searcher();
         let mut meant = Meant::new();
         for word in request.query.loose_words() {
@@ -211,11 +231,35 @@ impl Index {
                 meant.insert(word.to_owned(), others);
             }
         }
-        let collected = searcher.search(&compile::scoped(&self.fields, request, &meant), &collect)?;
+        let own = match compile::whose(&self.fields, request, &meant) {
+            Whose::Own(own) if request.order == Order::Relevance => Some(own),
+            Whose::Threads if request.order == Order::Relevance => None,
+            _ => return Ok(Results { meant: meant.clone(), ..self.page(&searcher, request, &meant, deadline)? }),
+        };
+        let repeats = Repeats { searcher: &searcher, fields: &self.fields, request, meant: &meant, own };
+        let mut wide = Request { limit: request.limit * ROOM, ..request.clone() };
+        let mut results = self.page(&searcher, &wide, &meant, deadline)?;
+        results.found = repeats.leave_out(results.found)?;
+        for _ in 0..ROUNDS {
+            let Some(next) = results.next.filter(|_| results.found.len() < request.limit) else { break };
+            (wide.after, wide.facets) = (Some(next), false);
+            let more = self.page(&searcher, &wide, &meant, deadline)?;
+            results.found.extend(repeats.leave_out(more.found)?);
+            results.next = more.next;
+        }
+        results.keep(request.limit);
+        Ok(Results { meant, ..results })
+    }
+
+    /// One pass over the matches.
+    fn page(&self, searcher: &Searcher, request: &Request, meant: &Meant, deadline: Instant) -> Result<Results> {
+        let (from, to) = compile::times(request);
+        let collect = Collect { order: request.order, limit: request.limit + 1, after: request.after, from, to, facets: request.facets, deadline };
+        let collected = searcher.search(&compile::scoped(&self.fields, request, meant), &collect)?;
         if collected.late {
             return Err(IndexError::TooBroad(LONGEST));
         }
-        Ok(Results { meant, ..results(collected, request.limit) })
+        Ok(results(collected, request.limit))
     }
 
     /// The numbers of all entries that match, of which there are to be few: those of an account, say.
@@ -225,8 +269,8 @@ impl Index {
     pub fn numbers(&self, request: &Request) -> Result<HashSet<i64>> {
         let (from, to) = compile::times(request);
         let query = compile::scoped(&self.fields, request, &Meant::new());
-        let found = self.reader.searcher().search(&query, &Numbers { from, to })?;
-        Ok(found.into_iter().filter_map(|number| i64::try_from(number).ok()).collect())
+        let found = self.reader.searcher().search(&query, &All { from, to })?;
+        Ok(found.into_iter().map(|member| member.number).collect())
     }
 
     /// How rare words are among all entries: the logarithm of how many there are for each that holds the word (BM25's).
@@ -261,25 +305,25 @@ impl Index {
 }
 
 fn results(collected: Collected, limit: usize) -> Results {
-    let more = collected.page.len() > limit;
-    let found = collected.page.into_iter().take(limit).map(|m| Found {
-        number: i64::try_from(m.number).unwrap_or(i64::MAX),
-        score: m.score,
-        position: Position { score: m.score, at: m.at, number: m.number },
+    let found = collected.page.into_iter().map(|m| {
+        let position = Position { score: m.score, at: m.at, number: m.number };
+        Found { thread: m.thread, ..Found::new(i64::try_from(m.number).unwrap_or(i64::MAX), position) }
     });
     let mut people: Vec<_> = collected.people.into_iter().collect();
     people.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     people.truncate(MAX_PEOPLE);
-    Results {
+    let mut results = Results {
         total: collected.total,
         found: found.collect(),
-        more,
+        next: None,
         meant: Meant::new(),
         types: collected.types.into_iter().collect(),
         accounts: collected.accounts.into_iter().map(|(n, count)| (i64::try_from(n).unwrap_or(0), count)).collect(),
         people: people.into_iter().collect(),
         months: collected.months.into_iter().map(|(m, count)| (format!("{:04}-{:02}", m.div_euclid(12), m.rem_euclid(12) + 1), count)).collect(),
-    }
+    };
+    results.keep(limit);
+    results
 }
 
 #[cfg(test)]
@@ -369,9 +413,9 @@ mod tests {
                     assert_eq!(counts, 57);
                 }
                 seen.extend(page.found.iter().map(|f| f.number));
-                match page.found.last() {
-                    Some(last) if page.more => request.after = Some(last.position),
-                    _ => break,
+                match page.next {
+                    Some(next) => request.after = Some(next),
+                    None => break,
                 }
             }
             let distinct: std::collections::HashSet<_> = seen.iter().collect();

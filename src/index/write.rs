@@ -152,6 +152,8 @@ impl Writer {
         // The default never merges for deletions alone, and deleted words would stay on disk.
         merges.set_del_docs_ratio_before_merge(0.2);
         writer.set_merge_policy(Box::new(merges));
+        // A writer that was killed may have left a file of deletions under the very name that the next ones would have.
+        writer.garbage_collect_files().wait()?;
         Ok(Writer { writer, fields: index.fields(), store: store.to_owned() })
     }
 
@@ -221,6 +223,9 @@ impl Writer {
         }
         for tag in &document.tags {
             doc.add_text(f.tag, tag);
+        }
+        if document.thread != 0 {
+            doc.add_u64(f.thread, document.thread);
         }
         if let Some(sentiment) = document.sentiment {
             doc.add_i64(f.sentiment, sentiment);

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -22,7 +23,7 @@ const MAX_MEMBERS: i64 = 2_000;
 
 /// Looks at the mails again that name a mail which has just arrived: those joined by subject for want of a parent, and
 /// those that go on from what was forwarded.
-pub async fn repair(workspace: WorkspaceId, tx: &mut Tx, message_id: &str, is_forward: bool) -> Result<()> {
+pub async fn repair(workspace: WorkspaceId, tx: &mut Tx, message_id: &str, is_forward: bool, now: Timestamp) -> Result<()> {
     let mut stale = HashSet::new();
     for (number, lost) in mail::naming(workspace, tx, message_id).await? {
         if lost {
@@ -34,13 +35,13 @@ pub async fn repair(workspace: WorkspaceId, tx: &mut Tx, message_id: &str, is_fo
         }
     }
     for thread_id in stale.into_iter().filter(|id| !id.starts_with(KEPT)) {
-        put_together(workspace, tx, &thread_id).await?;
+        put_together(workspace, tx, &thread_id, now).await?;
     }
     Ok(())
 }
 
 /// Puts the mails of a conversation together anew, from what they name and their subjects alone.
-async fn put_together(workspace: WorkspaceId, tx: &mut Tx, thread_id: &str) -> Result<()> {
+async fn put_together(workspace: WorkspaceId, tx: &mut Tx, thread_id: &str, now: Timestamp) -> Result<()> {
     let members = mail::members(workspace, tx, thread_id, MAX_MEMBERS + 1).await?;
     if members.len() as i64 > MAX_MEMBERS {
         return Ok(());
@@ -59,6 +60,11 @@ async fn put_together(workspace: WorkspaceId, tx: &mut Tx, thread_id: &str) -> R
         threads::link(workspace, tx, &moved, label).await?;
         for member in members.iter().filter(|m| label != thread_id && ids.contains(&m.id)) {
             entry::set_thread(workspace, tx, member.number, label).await?;
+            if let Some(entry) = entries.get(&member.number) {
+                let account_id = entry.account_id.as_deref();
+                let change = NewChange { what: "thread", id: &entry.id, number: Some(member.number), account_id, action: Action::Updated };
+                change::append(workspace, tx, change, now).await?;
+            }
         }
     }
     Ok(())
@@ -196,7 +202,7 @@ pub async fn split(service: &Service, workspace: WorkspaceId, entry_ids: Vec<Str
     kept.await
 }
 
-async fn keep(workspace: WorkspaceId, tx: &mut Tx, members: &[Member], now: jiff::Timestamp) -> Result<Kept> {
+async fn keep(workspace: WorkspaceId, tx: &mut Tx, members: &[Member], now: Timestamp) -> Result<Kept> {
     let mut ids: Vec<&str> = members.iter().map(|m| m.id.as_str()).collect();
     ids.sort_unstable();
     let digest = Sha256::digest(ids.join("\0").as_bytes());

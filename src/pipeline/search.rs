@@ -30,6 +30,7 @@ pub struct Hit {
     pub account_id: Option<String>,
     pub r#type: EntryType,
     pub occurred_at: jiff::Timestamp,
+    pub thread_id: Option<String>,
     pub subject: Option<String>,
     /// The best passage: HTML-escaped text with `<mark>`.
     pub snippet: String,
@@ -42,6 +43,9 @@ pub struct Hit {
     pub speaker: Option<String>,
     pub side: Option<Side>,
     pub score: f32,
+    /// By relevance: so many more of its thread match by nothing but their subject, quoted words or signature. They count, and are not
+    /// shown: `thread:` with the thread's id lists them.
+    pub repeats: u64,
     /// The fields in which a word was found, and `meaning` where that was near to what was asked.
     pub matched: Vec<String>,
     /// In `mode=meaning` and `both`: why it stands where it does.
@@ -115,7 +119,7 @@ pub async fn search(service: &Service, workspace: WorkspaceId, request: Request,
     let facets = if request.facets { Some(facets(workspace, &mut tx, &results).await?) } else { None };
     drop(tx);
     let mut by_number: HashMap<i64, entry::Stored> = stored.into_iter().map(|s| (s.number, s)).collect();
-    let next = results.more.then(|| results.found.last().map(|f| f.position)).flatten();
+    let next = results.next;
     let found = results.found.len() as u64;
     let query = request.query.to_string();
     let hits = blocking(move || {
@@ -124,7 +128,7 @@ pub async fn search(service: &Service, workspace: WorkspaceId, request: Request,
             let stored = by_number.remove(&found.number)?;
             let files = files.get(&stored.number).map_or(&[] as &[_], Vec::as_slice);
             let near = comparison.as_ref().map_or_else(Vec::new, |comparison| comparison.near(found.number));
-            Some(hit(stored, files, found.score, &marks, &near, why.get(&found.number).copied()))
+            Some(hit(stored, files, found, &marks, &near, why.get(&found.number).copied()))
         };
         results.found.iter().filter_map(hit).collect::<Vec<_>>()
     })
@@ -196,10 +200,11 @@ async fn ranked(service: &Service, workspace: WorkspaceId, request: Request, mod
     if mode == Mode::Meaning {
         why.retain(|_, why| why.meaning.is_some());
     }
+    let repeats: HashMap<i64, u64> = results.found.iter().map(|found| (found.number, found.repeats)).collect();
     let worth = |place: Option<usize>| place.map_or(0.0, |place| 1.0 / (RANK + place as f32));
     let found = |(number, why): (&i64, &Why)| {
         let score = worth(why.words.filter(|_| mode == Mode::Both)) + worth(why.meaning);
-        Found { number: *number, score, position: Position { score, at: 0, number: number.unsigned_abs() } }
+        Found { repeats: repeats.get(number).copied().unwrap_or(0), ..Found::new(*number, Position { score, at: 0, number: number.unsigned_abs() }) }
     };
     results.found = why.iter().map(found).collect();
     results.found.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(b.number.cmp(&a.number)));
@@ -273,7 +278,7 @@ pub async fn find(service: &Service, workspace: WorkspaceId, mut request: Reques
     .map_err(Into::into)
 }
 
-fn hit(stored: entry::Stored, files: &[(usize, String)], score: f32, marks: &Marks, near: &[Near], why: Option<Why>) -> Hit {
+fn hit(stored: entry::Stored, files: &[(usize, String)], found: &Found, marks: &Marks, near: &[Near], why: Option<Why>) -> Hit {
     let mut matched = passage::find(&stored.entry, &stored.spans, files, marks, near);
     if why.is_some_and(|why| why.meaning.is_some()) {
         matched.fields.push("meaning");
@@ -290,10 +295,12 @@ fn hit(stored: entry::Stored, files: &[(usize, String)], score: f32, marks: &Mar
         account_id: entry.account_id,
         r#type: entry.r#type,
         occurred_at: entry.occurred_at,
+        thread_id: entry.thread_id,
         subject: entry.subject,
         speaker: best.and_then(|p| p.speaker.clone()),
         side: best.map_or(entry.side, |p| p.side),
-        score,
+        score: found.score,
+        repeats: found.repeats,
         matched: matched.fields.into_iter().map(str::to_owned).collect(),
         passages: matched.passages,
         why,

@@ -166,7 +166,7 @@ async fn searched(app: &App, workspace: WorkspaceId, mut request: Request, types
         request.facets = false;
         find(&app.service, workspace, request).await?.1
     };
-    let next_cursor = results.found.last().filter(|_| results.more).map(|last| cursor::encode(question, last.position));
+    let next_cursor = results.next.map(|next| cursor::encode(question, next));
     let numbers: Vec<i64> = results.found.iter().map(|f| f.number).collect();
     let mut tx = app.service.store.read(workspace).await?;
     let mut stored = entry::by_numbers(workspace, &mut tx, &numbers).await?;

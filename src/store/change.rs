@@ -39,12 +39,22 @@ pub async fn append(workspace: WorkspaceId, tx: &mut Tx, change: NewChange<'_>, 
     Ok(sequence)
 }
 
+/// Appends for each entry of a conversation that it is in another one.
+pub async fn append_of_thread(workspace: WorkspaceId, tx: &mut Tx, thread_id: &str, now: Timestamp) -> Result<()> {
+    on!(tx, c => sqlx::query(
+        "INSERT INTO change (workspace_id, what, id, number, account_id, action, at)
+         SELECT workspace_id, 'thread', id, number, account_id, 'updated', $3 FROM entry WHERE workspace_id = $1 AND thread_id = $2 ORDER BY number")
+        .bind(workspace.0).bind(thread_id).bind(micros(now)).execute(c).await?.rows_affected());
+    tx.sequence = last_of(workspace, tx).await?;
+    Ok(())
+}
+
 /// The next changes of entries in all workspaces after `sequence`, oldest first: what the indexes follow. What was read from
-/// entries is among them, and erasures, so that each index gets rid of the words.
+/// entries is among them, their moves between conversations, and erasures, so that each index gets rid of the words.
 pub async fn entries_after(tx: &mut Tx, sequence: i64, limit: i64) -> Result<Vec<Change>> {
     Ok(on!(tx, c => sqlx::query_as(
         "SELECT sequence, workspace_id, what, id, number, account_id, action FROM change
-         WHERE sequence > $1 AND what IN ('entry', 'reading', 'erasure') ORDER BY sequence LIMIT $2")
+         WHERE sequence > $1 AND what IN ('entry', 'reading', 'thread', 'erasure') ORDER BY sequence LIMIT $2")
         .bind(sequence).bind(limit).fetch_all(c).await?))
 }
 
@@ -52,7 +62,7 @@ pub async fn entries_after(tx: &mut Tx, sequence: i64, limit: i64) -> Result<Vec
 pub async fn of_entries(workspace: WorkspaceId, tx: &mut Tx, sequence: i64, limit: i64) -> Result<Vec<Change>> {
     Ok(on!(tx, c => sqlx::query_as(
         "SELECT sequence, workspace_id, what, id, number, account_id, action FROM change
-         WHERE workspace_id = $1 AND sequence > $2 AND what IN ('entry', 'reading', 'erasure') ORDER BY sequence LIMIT $3")
+         WHERE workspace_id = $1 AND sequence > $2 AND what IN ('entry', 'reading', 'thread', 'erasure') ORDER BY sequence LIMIT $3")
         .bind(workspace.0).bind(sequence).bind(limit).fetch_all(c).await?))
 }
 
@@ -87,7 +97,7 @@ pub async fn numbers_after(workspace: WorkspaceId, tx: &mut Tx, account_id: Opti
 /// Whether entries or records of an account changed, or went, after a sequence number.
 pub async fn any_after(workspace: WorkspaceId, tx: &mut Tx, account_id: &str, sequence: i64) -> Result<bool> {
     let row: Option<(i64,)> = on!(tx, c => sqlx::query_as(
-        "SELECT sequence FROM change WHERE workspace_id = $1 AND account_id = $2 AND sequence > $3 AND what NOT IN ('summary', 'reading') LIMIT 1")
+        "SELECT sequence FROM change WHERE workspace_id = $1 AND account_id = $2 AND sequence > $3 AND what NOT IN ('summary', 'reading', 'thread') LIMIT 1")
         .bind(workspace.0).bind(account_id).bind(sequence).fetch_optional(c).await?);
     Ok(row.is_some())
 }

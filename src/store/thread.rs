@@ -4,9 +4,11 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
+
 use super::among::among;
 use super::database::on;
-use super::{Result, Tx, micros};
+use super::{Result, Tx, change, micros};
 use crate::domain::WorkspaceId;
 
 /// How the id of a conversation begins that somebody put together by hand.
@@ -14,7 +16,7 @@ pub const KEPT: &str = "kept.";
 
 /// Joins Message-IDs, each with the thread id that it alone stands for, into one conversation; returns its id and the
 /// ids of conversations that it swallowed.
-pub async fn join(workspace: WorkspaceId, tx: &mut Tx, message_ids: &[(&str, String)]) -> Result<(String, Vec<String>)> {
+pub async fn join(workspace: WorkspaceId, tx: &mut Tx, message_ids: &[(&str, String)], now: Timestamp) -> Result<(String, Vec<String>)> {
     let ids: Vec<&str> = message_ids.iter().map(|(id, _)| *id).collect();
     let mut linked = of(workspace, tx, &ids).await?;
     // The nearest mail that is known says where an answer goes; only answers follow into a conversation kept by hand.
@@ -40,18 +42,18 @@ pub async fn join(workspace: WorkspaceId, tx: &mut Tx, message_ids: &[(&str, Str
     swallowed.sort();
     swallowed.dedup();
     for other in &swallowed {
-        merge(workspace, tx, other, &thread).await?;
+        merge(workspace, tx, other, &thread, now).await?;
     }
     Ok((thread, swallowed))
 }
 
 /// Makes two conversations one; returns the id that stays and, if there was anything to do, the one that went.
-pub async fn unite(workspace: WorkspaceId, tx: &mut Tx, a: &str, b: &str) -> Result<(String, Option<String>)> {
+pub async fn unite(workspace: WorkspaceId, tx: &mut Tx, a: &str, b: &str, now: Timestamp) -> Result<(String, Option<String>)> {
     let (stays, goes) = if a <= b { (a, b) } else { (b, a) };
     if stays == goes {
         return Ok((stays.to_owned(), None));
     }
-    merge(workspace, tx, goes, stays).await?;
+    merge(workspace, tx, goes, stays, now).await?;
     Ok((stays.to_owned(), Some(goes.to_owned())))
 }
 
@@ -77,7 +79,8 @@ pub async fn of(workspace: WorkspaceId, tx: &mut Tx, message_ids: &[&str]) -> Re
     Ok(rows.into_iter().collect())
 }
 
-async fn merge(workspace: WorkspaceId, tx: &mut Tx, from: &str, into: &str) -> Result<()> {
+async fn merge(workspace: WorkspaceId, tx: &mut Tx, from: &str, into: &str, now: Timestamp) -> Result<()> {
+    change::append_of_thread(workspace, tx, from, now).await?;
     for statement in [
         "UPDATE thread_link SET thread_id = $3 WHERE workspace_id = $1 AND thread_id = $2",
         "UPDATE entry SET thread_id = $3 WHERE workspace_id = $1 AND thread_id = $2",
@@ -92,7 +95,7 @@ async fn merge(workspace: WorkspaceId, tx: &mut Tx, from: &str, into: &str) -> R
 pub struct BySubject<'a> {
     pub number: i64,
     pub subject_key: &'a str,
-    pub occurred_at: jiff::Timestamp,
+    pub occurred_at: Timestamp,
     /// Whether it is a reply that names no mail.
     pub is_reply: bool,
     /// How far apart the two may lie.

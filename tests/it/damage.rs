@@ -95,6 +95,38 @@ async fn each_damage_of_each_kind_of_file_is_found_at_start_and_mended() {
     println!("{mended}/21 damages found and mended");
 }
 
+/// Files of deletions under every name that the next writer could choose, as if killed while it wrote one.
+fn leave_deletions(index: &Path) {
+    let managed = index.join(".managed.json");
+    let mut names: Vec<String> = serde_json::from_slice(&fs::read(&managed).unwrap()).unwrap();
+    let segments: Vec<String> = names.iter().filter_map(|name| name.strip_suffix(".idx").map(str::to_owned)).collect();
+    assert!(!segments.is_empty());
+    for segment in segments {
+        for operation in 0..200 {
+            let name = format!("{segment}.{operation}.del");
+            if !index.join(&name).exists() {
+                fs::write(index.join(&name), "half").unwrap();
+                names.push(name);
+            }
+        }
+    }
+    fs::write(managed, serde_json::to_vec(&names).unwrap()).unwrap();
+}
+
+#[tokio::test]
+async fn what_a_killed_writer_left_is_no_damage_and_stops_no_other() {
+    let app = filled().await;
+    let index = index_of(&app);
+    let directory = app.stop().await;
+    leave_deletions(&index);
+    rapport::index::check::check(&index, |_| {}).unwrap();
+    let app = App::spawn_in(directory).await;
+    app.add(&[note("n7", "acme", "2026-01-08T09:00:00Z", "something else")]).await;
+    app.settle().await;
+    assert!(app.found("q=word7").await.is_empty());
+    assert_eq!(app.found("q=something").await, ["n7"]);
+}
+
 #[tokio::test]
 async fn damage_is_found_while_running_and_the_old_index_answers_meanwhile() {
     let app = filled().await;

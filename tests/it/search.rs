@@ -125,6 +125,79 @@ async fn pages_of_either_order_join_without_gap() {
     assert_eq!(app.problem(&foreign).await.1["code"], "bad_cursor");
 }
 
+/// The mails of a conversation: each quotes the first, and the sixth has something to add.
+async fn talked_over(app: &App) {
+    app.add(&[json!({ "kind": "workspace", "us_domains": ["us.example"] }), account("acme", "acme.example")]).await;
+    for n in 1..=9 {
+        let (subject, named) = if n == 1 { ("Pump order", "") } else { ("Re: Pump order", "References: <p1@acme.example>\r\n") };
+        let body = match n {
+            1 => "The impeller cracked.".to_owned(),
+            6 => "The second impeller broke as well.".to_owned(),
+            _ => "Thank you, we will see.\r\n\r\nOn 1 Feb 2026, Ann wrote:\r\n> The impeller cracked.".to_owned(),
+        };
+        let mail = raw_mail(
+            &format!("p{n}@acme.example"),
+            "Ann <ann@acme.example>",
+            "jo@us.example",
+            &format!("{n} Feb 2026 09:00:00 +0000"),
+            subject,
+            named,
+            &body,
+        );
+        app.mail("jo", &mail).await;
+    }
+    app.settle().await;
+}
+
+#[tokio::test]
+async fn repeats_of_a_thread_are_counted_beside_the_original() {
+    let app = App::spawn().await;
+    talked_over(&app).await;
+    app.add(&[note("n1", "acme", "2026-02-20T09:00:00Z", "An impeller is a rotor of a pump.")]).await;
+    app.settle().await;
+    let thread = app.get("/v1/search?q=second+impeller").await["hits"][0]["thread_id"].as_str().unwrap().to_owned();
+    // By day of the month; what is not a mail has none.
+    let shown = |body: &Value| -> Vec<(String, u64)> {
+        let hits = body["hits"].as_array().unwrap();
+        let mut shown: Vec<_> =
+            hits.iter().map(|hit| (hit["occurred_at"].as_str().unwrap()[8..10].to_owned(), hit["repeats"].as_u64().unwrap())).collect();
+        shown.sort();
+        shown
+    };
+    for (query, total, hits) in [
+        ("impeller", 10, vec![("01", 7), ("06", 0), ("20", 0)]),
+        // In the subject of all, and nowhere else but in the note.
+        ("pump", 10, vec![("01", 8), ("20", 0)]),
+        ("subject:pump", 9, vec![("01", 8)]),
+        ("in:quoted impeller", 7, vec![("02", 6)]),
+        ("from:ann", 9, (1..=9).map(|_| ("", 0)).collect()),
+    ] {
+        let body = app.get(&format!("/v1/search?q={query}")).await;
+        assert_eq!(body["total"], total, "{query}");
+        let shown = shown(&body);
+        if query == "from:ann" {
+            assert_eq!(shown.len(), hits.len(), "who took part is no repeat: {shown:?}");
+        } else {
+            assert_eq!(shown, hits.iter().map(|(day, n)| ((*day).to_owned(), *n)).collect::<Vec<_>>(), "{query}");
+        }
+    }
+    for (all, total) in [("q=impeller&sort=newest&limit=50".to_owned(), 10), (format!("q=impeller+thread:{thread}&limit=50"), 9)] {
+        let body = app.get(&format!("/v1/search?{all}")).await;
+        assert_eq!((body["total"].as_u64().unwrap(), body["hits"].as_array().unwrap().len()), (total, total as usize), "{all}");
+    }
+    // Page by page the same, and nothing uncounted.
+    let (mut counted, mut cursor) = (0, String::new());
+    loop {
+        let body = app.get(&format!("/v1/search?q=impeller&limit=1{cursor}")).await;
+        counted += shown(&body).iter().map(|(_, repeats)| 1 + repeats).sum::<u64>();
+        match body["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(counted, 10);
+}
+
 #[tokio::test]
 async fn what_was_acknowledged_is_found_with_its_sequence() {
     let app = App::spawn().await;

@@ -58,20 +58,21 @@ impl Follower {
     pub(super) fn run(mut self) {
         let mut committed = self.store.committed();
         while !self.stop.is_cancelled() {
-            if let Err((workspace, error)) = self.catch_up() {
+            let followed = self.catch_up();
+            let has_failed = followed.is_err();
+            if let Err((workspace, error)) = followed {
                 tracing::error!(%error, "following the change log");
                 metrics::counter!("rapport_index_errors_total").increment(1);
-                std::thread::sleep(PAUSE);
                 self.recover(workspace);
-                continue;
             }
+            // Also, and above all, where an index cannot be followed with.
             self.start_builder();
             let command = self.handle.block_on(async {
                 tokio::select! {
                     command = self.inbox.recv() => command,
                     changed = committed.changed() => { if changed.is_err() { self.stop.cancelled().await; } None }
-                    // A builder that failed is started again after a while.
-                    () = tokio::time::sleep(PAUSE), if !self.queue.is_empty() => None,
+                    // What failed is tried again after a while.
+                    () = tokio::time::sleep(PAUSE), if has_failed || !self.queue.is_empty() => None,
                     () = self.stop.cancelled() => None,
                 }
             });

@@ -209,7 +209,7 @@ impl<'a> Batch<'a> {
         let own_id = mail.message_id.as_deref().unwrap_or(&id);
         let together = thread::belongs_to(&mail.references, is_forward, |id| present.get(id) == Some(&true));
         let named: Vec<(&str, String)> = std::iter::once(own_id).chain(together.iter().map(String::as_str)).map(|m| (m, thread::id_of(m))).collect();
-        entry.thread_id = Some(threads::join(workspace, tx, &named).await?.0);
+        entry.thread_id = Some(threads::join(workspace, tx, &named, now).await?.0);
         let mut flags = mail.flags;
         if let Some(message_id) = &mail.message_id
             && !mail::with_message_id(workspace, tx, message_id, number).await?.is_empty()
@@ -240,7 +240,7 @@ impl<'a> Batch<'a> {
             self.join_by_subject(tx, &entry, number, subject_key, is_reply).await?;
         }
         if let Some(message_id) = &mail.message_id {
-            conversation::repair(workspace, tx, message_id, is_forward).await?;
+            conversation::repair(workspace, tx, message_id, is_forward, now).await?;
         }
         attachments::ask(workspace, tx, &entry, number, now).await?;
         let repeats = repeat::arrived(workspace, tx, number, now).await?;
@@ -263,7 +263,7 @@ impl<'a> Batch<'a> {
             if other.starts_with(threads::KEPT) || thread_id.starts_with(threads::KEPT) {
                 continue;
             }
-            thread_id = threads::unite(self.workspace, tx, &thread_id, &other).await?.0;
+            thread_id = threads::unite(self.workspace, tx, &thread_id, &other, self.now).await?.0;
         }
         Ok(())
     }
