@@ -10,8 +10,6 @@ from torch.nn import functional as F
 from rows import OBJECTIONS, SENTIMENTS, SIGNALS, STANCES
 
 WIDTH, LAYERS, HEADS, INNER, EPSILON = 384, 6, 12, 1536, 1e-12
-# Words and the first layers stay as they are: our rows are few beside what they were learnt from.
-KEPT = 1
 
 
 class Layer(nn.Module):
@@ -93,21 +91,12 @@ class Reader(nn.Module):
     def encode(self, ids, segments, mask, drop=0.0):
         """What each layer makes of the tokens."""
         seen, made = mask[:, None, None, :], []
-        with torch.no_grad():
-            x = self.norm(self.words(ids) + self.places(torch.arange(ids.shape[1])) + self.segments(segments))
-            for layer in self.layers[:KEPT]:
-                x = layer(x, seen, 0.0)
-                made.append(x)
+        x = self.norm(self.words(ids) + self.places(torch.arange(ids.shape[1])) + self.segments(segments))
         x = F.dropout(x, drop, self.training)
-        for layer in self.layers[KEPT:]:
+        for layer in self.layers:
             x = layer(x, seen, drop)
             made.append(x)
         return made
-
-    def learning(self):
-        """The weights that are learnt, by name."""
-        kept = ("words.", "places.", "segments.", "norm.", *(f"layers.{n}." for n in range(KEPT)))
-        return [(name, weight) for name, weight in self.named_parameters() if not name.startswith(kept)]
 
     def forward(self, ids, segments, mask, mention=None, drop=0.0):
         made = self.encode(ids, segments, mask, drop)

@@ -28,7 +28,7 @@ SEED = 7360
 # Tokens: of what stands before (its end is kept), and of the sentence.
 BEFORE, SENTENCE = 48, 128
 BATCH = 32
-RATE, HEAD_RATE, DECAY = 1e-4, 6e-4, 0.93
+RATE, HEAD_RATE, DECAY = 1.5e-4, 6e-4, 0.9
 DROP = 0.1
 # Half precision where the processor has it: elsewhere it would be many times slower.
 HALF = torch.cpu._is_avx512_bf16_supported()
@@ -174,13 +174,15 @@ def vectors(teacher, texts, words):
 def train(reader, originals, learnt, words, epochs, chance):
     names = sorted({row["text"][row["mention"][0] : row["mention"][1]] for row in learnt if "mention" in row})
     groups, decay = [], lambda name: 0.0 if name.endswith("bias") or "norm" in name else 0.01
-    for name, weight in reader.learning():
+    for name, weight in reader.named_parameters():
         part = name.split(".")
-        rate = RATE * DECAY ** (len(reader.layers) - 1 - int(part[1])) if part[0] == "layers" else HEAD_RATE
+        # The words are learnt as slowly as the first layer.
+        depth = int(part[1]) if part[0] == "layers" else 0
+        rate = RATE * DECAY ** (len(reader.layers) - 1 - depth) if part[0] in ("layers", "words", "places", "segments", "norm") else HEAD_RATE
         groups.append({"params": [weight], "lr": rate, "weight_decay": decay(name)})
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
     average, started, step = copy.deepcopy(reader).requires_grad_(False), time.time(), 0
-    pairs = [(ours, theirs) for (_, ours), (_, theirs) in zip(average.learning(), reader.learning())]
+    pairs = [(ours, theirs) for (_, ours), (_, theirs) in zip(average.named_parameters(), reader.named_parameters())]
     plans = []
     for _ in range(epochs):
         seen = []
@@ -201,7 +203,7 @@ def train(reader, originals, learnt, words, epochs, chance):
             loss = sum(WEIGHTS[name] * value for name, value in made.items())
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            torch.nn.utils.clip_grad_norm_([weight for _, weight in reader.learning()], 1.0)
+            torch.nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
             optimizer.step()
             schedule.step()
             step += 1
@@ -377,7 +379,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--public", type=pathlib.Path, required=True)
     options.add_argument("--original", type=pathlib.Path, required=True)
-    options.add_argument("--epochs", type=int, default=3)
+    options.add_argument("--epochs", type=int, default=4)
     options.add_argument("--version", type=int, default=1)
     options.add_argument("--out", type=pathlib.Path, default=HERE)
     options = options.parse_args()

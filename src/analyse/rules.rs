@@ -15,13 +15,12 @@ pub fn refined(kind: HighlightKind, sentence: &str, probability: f32) -> f32 {
     1.0 / (1.0 + (1.0 - probability) / probability.max(f32::MIN_POSITIVE) * SHIFT.exp())
 }
 
-/// The least probability at which an answer counts. Objections and signals are rare where most of the rows come from that the answers
-/// are calibrated with; at even odds too few of them would be named. Chosen on those rows.
+/// The least probability at which an answer counts. All but questions are rare where most of the rows come from that the answers are
+/// calibrated with; at even odds too few of them would be named. Chosen on those rows.
 pub fn least(kind: HighlightKind) -> f32 {
     match kind {
         HighlightKind::Question => 0.5,
-        HighlightKind::Commitment => 0.4,
-        HighlightKind::Objection | HighlightKind::PositiveSignal => 0.3,
+        HighlightKind::Commitment | HighlightKind::Objection | HighlightKind::PositiveSignal => 0.3,
     }
 }
 

@@ -210,7 +210,7 @@ impl Compiler<'_> {
 }
 
 /// Terms beyond which they are looked for together: that costs as much as there are entries, one by one as there are matches.
-const FEW: usize = 16;
+const FEW: usize = 64;
 
 /// Entries with any of these terms.
 pub(super) fn any_of(terms: impl Iterator<Item = Term>) -> Box<dyn EngineQuery> {

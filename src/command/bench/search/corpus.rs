@@ -12,6 +12,8 @@ pub const ACCOUNTS: u64 = 5_000;
 /// Seconds from the first entry to the last, and when the first happens.
 const YEARS: u64 = 4 * 365 * 86_400;
 const BEGIN: i64 = 1_640_995_200;
+/// Entries of a thread.
+const TOGETHER: u64 = 4;
 /// Characters of an entry, on average about two thirds of it.
 const LENGTH: usize = 420;
 const SEED: u64 = 20_260_115;
@@ -43,6 +45,8 @@ pub struct Made {
     pub number: i64,
     /// From 1.
     pub account: u64,
+    /// Number of its thread within the account.
+    pub thread: u64,
     pub at: Timestamp,
     pub text: String,
 }
@@ -53,6 +57,7 @@ impl Made {
         let mut entry = Entry::new(self.number.to_string(), EntryType::EmailReceived, self.at);
         let end = self.text.chars().count();
         entry.body.clone_from(&self.text);
+        entry.thread_id = Some(format!("{}-{}", self.account, self.thread));
         let spans = [Span { start: 0, end, kind: SpanKind::New, language: Some(Language::English) }];
         Document::of(self.number, self.account as i64, &entry, &spans, &[], None)
     }
@@ -87,9 +92,13 @@ impl Corpus {
 
     pub fn iter(&self) -> impl Iterator<Item = Made> + '_ {
         let mut chance = Chance::new();
+        let mut counts = vec![0; ACCOUNTS as usize + 1];
         (1..=self.entries).map(move |number| {
             let drawn = chance.below(1_000_000);
             let account = self.shares.partition_point(|share| *share <= drawn) as u64 + 1;
+            let account = account.min(ACCOUNTS);
+            counts[account as usize] += 1;
+            let thread = counts[account as usize] / TOGETHER;
             let length = 40 + chance.below(LENGTH as u64) as usize;
             let mut text = String::new();
             while text.len() < length {
@@ -102,7 +111,7 @@ impl Corpus {
             }
             let second = BEGIN + (number * YEARS / self.entries) as i64;
             let at = Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH);
-            Made { number: number as i64, account: account.min(ACCOUNTS), at, text }
+            Made { number: number as i64, account, thread, at, text }
         })
     }
 }
