@@ -2,10 +2,12 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashMap};
+use std::ops::Range;
 use std::time::Instant;
 
 use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::columnar::{Column, StrColumn};
+use tantivy::query::{EmptyScorer, Scorer, Weight};
 use tantivy::{DocId, Score, SegmentOrdinal, SegmentReader};
 
 use super::search::{Order, Position};
@@ -25,11 +27,12 @@ pub(super) struct Collect {
 }
 
 /// All matches in a stretch of time.
-#[derive(Debug, Clone, Copy)]
 pub(super) struct All {
     /// Microseconds, `from ≤ t < to`.
     pub from: i64,
     pub to: i64,
+    /// Finds those that say it themselves; none: none does.
+    pub own: Option<Box<dyn Weight>>,
 }
 
 /// A match, whatever its score.
@@ -38,10 +41,12 @@ pub(super) struct Member {
     pub thread: u64,
     pub at: i64,
     pub number: i64,
+    pub is_own: bool,
 }
 
 pub(super) struct AllOfSegment {
-    wanted: All,
+    wanted: Range<i64>,
+    own: Box<dyn Scorer>,
     at: Column<i64>,
     numbers: Column<u64>,
     threads: Column<u64>,
@@ -55,7 +60,8 @@ impl Collector for All {
     fn for_segment(&self, _: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<AllOfSegment> {
         let columns = reader.fast_fields();
         let (at, numbers, threads) = (columns.i64("at")?, columns.u64("number")?, columns.u64("thread")?);
-        Ok(AllOfSegment { wanted: *self, at, numbers, threads, found: Vec::new() })
+        let own = self.own.as_ref().map_or_else(|| Ok(Box::new(EmptyScorer) as Box<dyn Scorer>), |own| own.scorer(reader, 1.0))?;
+        Ok(AllOfSegment { wanted: self.from..self.to, own, at, numbers, threads, found: Vec::new() })
     }
 
     fn requires_scoring(&self) -> bool {
@@ -72,9 +78,11 @@ impl SegmentCollector for AllOfSegment {
 
     fn collect(&mut self, doc: DocId, _: Score) {
         let at = self.at.first(doc).unwrap_or(i64::MIN);
-        if (self.wanted.from..self.wanted.to).contains(&at) {
+        if self.wanted.contains(&at) {
             let number = self.numbers.first(doc).and_then(|number| i64::try_from(number).ok()).unwrap_or(i64::MAX);
-            self.found.push(Member { thread: self.threads.first(doc).unwrap_or_default(), at, number });
+            // Matches come in order, so that both lists are walked through once.
+            let is_own = self.own.doc() == doc || self.own.doc() < doc && self.own.seek(doc) == doc;
+            self.found.push(Member { thread: self.threads.first(doc).unwrap_or_default(), at, number, is_own });
         }
     }
 
@@ -236,14 +244,16 @@ impl SegmentCollector for Segment {
         if self.wanted.facets {
             self.count(doc, at);
         }
-        let number = self.numbers.first(doc).unwrap_or_default();
         let score = if self.wanted.order == Order::Relevance { score * freshness(at) } else { score };
-        let mut ranked = Ranked(Match { score, at, number, thread: 0 }, self.wanted.order);
-        if self.after.is_some_and(|after| ranked >= after) {
+        // With the last of all numbers: most are behind even so, and theirs need not be looked up.
+        let mut ranked = Ranked(Match { score, at, number: u64::MAX, thread: 0 }, self.wanted.order);
+        let is_full = self.best.len() >= self.wanted.limit;
+        let is_behind = |ranked: &Ranked| is_full && self.best.peek().is_none_or(|worst| *ranked <= worst.0);
+        if is_behind(&ranked) {
             return;
         }
-        let is_full = self.best.len() >= self.wanted.limit;
-        if is_full && self.best.peek().is_none_or(|worst| ranked <= worst.0) {
+        ranked.0.number = self.numbers.first(doc).unwrap_or_default();
+        if is_behind(&ranked) || self.after.is_some_and(|after| ranked >= after) {
             return;
         }
         if is_full {

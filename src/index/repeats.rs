@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tantivy::query::{BooleanQuery, Occur, Query as EngineQuery};
+use tantivy::query::{BooleanQuery, EnableScoring, Occur, Query as EngineQuery};
 use tantivy::{Searcher, Term};
 
 use super::Result;
@@ -32,19 +32,16 @@ impl Repeats<'_> {
         if threads.is_empty() {
             return Ok(found);
         }
-        let members = self.members(&threads, None)?;
-        let own: HashSet<i64> = match &self.own {
-            Some(own) => self.members(&threads, Some(own))?.into_iter().map(|member| member.number).collect(),
-            None => HashSet::new(),
-        };
+        let members = self.members(&threads)?;
+        let own: HashSet<i64> = members.iter().filter(|member| member.is_own).map(|member| member.number).collect();
         let mut originals: HashMap<u64, (Member, u64)> = HashMap::new();
-        let rank = |member: &Member| (!own.contains(&member.number), member.at, member.number);
+        let rank = |member: &Member| (!member.is_own, member.at, member.number);
         for member in members {
             let (original, repeats) = originals.entry(member.thread).or_insert((member, 0));
             if rank(&member) < rank(original) {
                 *original = member;
             }
-            *repeats += u64::from(!own.contains(&member.number));
+            *repeats += u64::from(!member.is_own);
         }
         let shown = |mut one: Found| {
             let Some((original, repeats)) = originals.get(&one.thread) else { return Some(one) };
@@ -57,13 +54,13 @@ impl Repeats<'_> {
         Ok(found.into_iter().filter_map(shown).collect())
     }
 
-    /// The matches in some threads, all of them or those that a query finds as well.
-    fn members(&self, threads: &HashSet<u64>, own: Option<&BooleanQuery>) -> Result<Vec<Member>> {
+    /// The matches in some threads, and which of them say it themselves.
+    fn members(&self, threads: &HashSet<u64>) -> Result<Vec<Member>> {
         let of_thread = compile::any_of(threads.iter().map(|thread| Term::from_field_u64(self.fields.thread, *thread)));
         let matches: Box<dyn EngineQuery> = Box::new(compile::scoped(self.fields, self.request, self.meant));
-        let mut clauses = vec![(Occur::Must, of_thread), (Occur::Must, matches)];
-        clauses.extend(own.map(|own| (Occur::Must, Box::new(own.clone()) as Box<dyn EngineQuery>)));
+        let clauses = vec![(Occur::Must, of_thread), (Occur::Must, matches)];
         let (from, to) = compile::times(self.request);
-        Ok(self.searcher.search(&BooleanQuery::new(clauses), &All { from, to })?)
+        let own = self.own.as_ref().map(|own| own.weight(EnableScoring::disabled_from_searcher(self.searcher))).transpose()?;
+        Ok(self.searcher.search(&BooleanQuery::new(clauses), &All { from, to, own })?)
     }
 }

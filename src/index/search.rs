@@ -269,7 +269,7 @@ impl Index {
     pub fn numbers(&self, request: &Request) -> Result<HashSet<i64>> {
         let (from, to) = compile::times(request);
         let query = compile::scoped(&self.fields, request, &Meant::new());
-        let found = self.reader.searcher().search(&query, &All { from, to })?;
+        let found = self.reader.searcher().search(&query, &All { from, to, own: None })?;
         Ok(found.into_iter().map(|member| member.number).collect())
     }
 

@@ -7,8 +7,9 @@ use rapport::domain::entry::{Entry, EntryType};
 use rapport::domain::span::{Language, Span, SpanKind};
 use rapport::index::document::Document;
 
-/// Accounts; the first has the most entries, by Zipf's law.
+/// Accounts; the first has the most entries, 1.3 in a hundred, by Zipf's law.
 pub const ACCOUNTS: u64 = 5_000;
+const SKEW: f64 = 0.6;
 /// Seconds from the first entry to the last, and when the first happens.
 const YEARS: u64 = 4 * 365 * 86_400;
 const BEGIN: i64 = 1_640_995_200;
@@ -52,15 +53,26 @@ pub struct Made {
 }
 
 impl Made {
-    /// As the program indexes it.
-    pub fn document(&self) -> Document {
+    /// As the service holds it.
+    pub fn entry(&self) -> (Entry, [Span; 1]) {
         let mut entry = Entry::new(self.number.to_string(), EntryType::EmailReceived, self.at);
-        let end = self.text.chars().count();
+        entry.account_id = Some(account_id(self.account));
         entry.body.clone_from(&self.text);
         entry.thread_id = Some(format!("{}-{}", self.account, self.thread));
-        let spans = [Span { start: 0, end, kind: SpanKind::New, language: Some(Language::English) }];
+        let end = self.text.chars().count();
+        (entry, [Span { start: 0, end, kind: SpanKind::New, language: Some(Language::English) }])
+    }
+
+    /// As the program indexes it.
+    pub fn document(&self) -> Document {
+        let (entry, spans) = self.entry();
         Document::of(self.number, self.account as i64, &entry, &spans, &[], None)
     }
+}
+
+/// By which the service knows the account of a number.
+pub fn account_id(number: u64) -> String {
+    format!("account-{number}")
 }
 
 /// Makes the same entries each time it is walked through.
@@ -81,10 +93,11 @@ impl Corpus {
         };
         let sentences: Vec<String> = texts.iter().flat_map(|text| text.split(['.', '?', '!', '\n'])).filter_map(words).collect();
         ensure!(sentences.len() > 1_000, "the mail holds {} sentences; a thousand are needed to make entries of", sentences.len());
-        let all: f64 = (1..=ACCOUNTS).map(|rank| 1.0 / rank as f64).sum();
+        let weight = |rank: u64| (rank as f64).powf(-SKEW);
+        let all: f64 = (1..=ACCOUNTS).map(weight).sum();
         let mut sum = 0.0;
         let share = |rank: u64| {
-            sum += 1.0 / rank as f64;
+            sum += weight(rank);
             (sum / all * 1e6) as u64
         };
         Ok(Corpus { sentences, entries, shares: (1..=ACCOUNTS).map(share).collect() })

@@ -1,26 +1,27 @@
 //! `rapport bench search`: the engine on hundreds of thousands of entries, beside a bare tantivy and a tuned FTS5, the contenders taking
-//! turns on the same questions. Each figure is of the best of three passes.
+//! turns on the same questions; then the same questions through HTTP. Each figure is of the best of three passes.
 
+mod ask;
 mod corpus;
 mod rivals;
+mod service;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use jiff::Timestamp;
 use rapport::config::Config;
+use rapport::domain::WorkspaceId;
 use rapport::domain::stretch::{Vector, WIDTH};
-use rapport::index::query::Query;
-use rapport::index::search::Order;
-use rapport::index::write::{Change, Writer};
-use rapport::index::{Index, Request};
+use rapport::index::Index;
+use rapport::index::write::{Change, Writer, directory};
 
 use super::{Outcome, bodies, open, row, size, spread};
 use crate::command::import::{Intake, files, local, us_domains};
 use crate::command::progress::{Progress, peak_memory_mb};
 use crate::command::show::number;
+use ask::{Ask, QUESTIONS, questions};
 use corpus::{Chance, Corpus};
 use rivals::{Bare, Fts5};
 
@@ -39,62 +40,16 @@ pub struct Options {
 
 /// Best entries of an answer.
 pub const PAGE: usize = 20;
-/// Questions of each kind.
-const QUESTIONS: usize = 200;
 /// Each contender is asked everything so many times.
 const PASSES: usize = 3;
 /// Memory for words not yet on disk, of each contender that has such a thing.
 const MEMORY: usize = 100_000_000;
+/// A rival that takes longer for the questions of a kind sits out the rest of the pass: its figure is of those before.
+const TURN: Duration = Duration::from_secs(20);
 /// Entries between commits.
 const BATCH: usize = 10_000;
 /// Stretches of the account that is compared by meaning.
 const STRETCHES: usize = 20_000;
-
-/// What is asked, so that each contender can ask it in its way.
-#[derive(Debug, Clone)]
-pub enum Ask {
-    Word(String),
-    /// With its forms and near misspellings, as people type it.
-    Loose(String),
-    Words(Vec<String>),
-    Phrase(Vec<String>),
-    Prefix(String),
-    /// A word with one letter exchanged.
-    Misspelt(String),
-    /// In an account, newest first.
-    InAccount(u64, String),
-    /// All of an account in a year, newest first.
-    Period(u64, Timestamp, Timestamp),
-    /// With counts by type, person, month and account.
-    Counted(String),
-}
-
-impl Ask {
-    fn request(&self) -> Request {
-        let exact = |words: &[String]| words.iter().cloned().map(Query::Exact).collect();
-        let query = match self {
-            Ask::Word(word) | Ask::Counted(word) | Ask::InAccount(_, word) => Query::Exact(word.clone()),
-            Ask::Loose(word) | Ask::Misspelt(word) => Query::Word(word.clone()),
-            Ask::Words(words) => Query::And(exact(words)),
-            Ask::Phrase(words) => Query::Phrase(words.clone(), 0),
-            Ask::Prefix(prefix) => Query::Prefix(prefix.clone()),
-            Ask::Period(..) => Query::All,
-        };
-        let mut request = Request { order: Order::Relevance, facets: matches!(self, Ask::Counted(_)), ..Request::newest(query, PAGE) };
-        if let Ask::InAccount(account, _) | Ask::Period(account, ..) = self {
-            (request.account, request.order) = (Some(*account as i64), Order::Newest);
-        }
-        if let Ask::Period(_, from, to) = self {
-            (request.from, request.to) = (Some(*from), Some(*to));
-        }
-        request
-    }
-
-    /// Whether the answer is defined by the words alone, so that contenders must agree on it.
-    fn is_exact(&self) -> bool {
-        matches!(self, Ask::Word(_) | Ask::Words(_) | Ask::Phrase(_) | Ask::InAccount(..))
-    }
-}
 
 pub async fn run(options: Options, config: Config) -> Outcome {
     let us = us_domains(&options.us)?;
@@ -112,7 +67,9 @@ async fn measure(options: &Options, us: Vec<String>, config: &Config) -> anyhow:
     let bytes: u64 = corpus.iter().map(|made| made.text.len() as u64).sum();
     row("entries", "made of sentences of the mail", format!("{}, {} MB of text", number(corpus.entries), bytes / 1_000_000));
 
-    let (ours, mut fts5, bare) = build(data.path(), &corpus, bytes).await?;
+    let served = data.path().join("served");
+    let (workspace, id) = service::store(&served, &corpus, config).await?;
+    let (ours, mut fts5, bare) = build(data.path(), (&served, workspace, &id), &corpus, bytes).await?;
     let asked = questions(&corpus);
     agree(&ours, &mut fts5, &asked).await?;
     println!("{:<36} {:>24} {:>24} {:>24}", "best of three, p50 and p99", "rapport", "bare tantivy", "FTS5");
@@ -129,7 +86,7 @@ async fn measure(options: &Options, us: Vec<String>, config: &Config) -> anyhow:
                     taken[1].push(started.elapsed());
                 }
                 let started = Instant::now();
-                if fts5.ask(ask).await?.is_some() {
+                if taken[2].iter().sum::<Duration>() < TURN && fts5.ask(ask).await?.is_some() {
                     taken[2].push(started.elapsed());
                 }
             }
@@ -145,20 +102,23 @@ async fn measure(options: &Options, us: Vec<String>, config: &Config) -> anyhow:
     }
     row(&format!("meaning, {} stretches", number(STRETCHES as u64)), "all compared with a question", spread(&meaning()));
     row("peak memory", "of this process", format!("{} MB", peak_memory_mb()));
+    drop((ours, fts5, bare));
+    service::measure(&served, &asked, config).await?;
+    row("peak memory", "of this process", format!("{} MB", peak_memory_mb()));
     Ok(())
 }
 
-/// Builds each contender's index, and says how fast and how large.
-async fn build(data: &Path, corpus: &Corpus, bytes: u64) -> anyhow::Result<(Index, Fts5, Bare)> {
+/// Builds each contender's index, ours where the service will look for it, and says how fast and how large.
+async fn build(data: &Path, (served, workspace, id): (&Path, WorkspaceId, &str), corpus: &Corpus, bytes: u64) -> anyhow::Result<(Index, Fts5, Bare)> {
     let note = |name: &str, path: &Path, started: Instant| -> anyhow::Result<f64> {
         let speed = bytes as f64 / 1e6 / started.elapsed().as_secs_f64();
         let share = size(path)? as f64 * 1e6 / bytes as f64;
         row(&format!("index of {name}"), &format!("{:.2} of the text", share), format!("{speed:.1} MB/s"));
         Ok(speed)
     };
-    let (path, started) = (data.join("rapport"), Instant::now());
+    let (path, started) = (directory(served, workspace), Instant::now());
     let index = Index::create(&path)?;
-    let mut writer = Writer::new(&index, "bench", MEMORY)?;
+    let mut writer = Writer::new(&index, id, MEMORY)?;
     let mut changes = Vec::with_capacity(BATCH);
     for one in corpus.iter() {
         changes.push(Change::Add(Box::new(one.document())));
@@ -167,79 +127,18 @@ async fn build(data: &Path, corpus: &Corpus, bytes: u64) -> anyhow::Result<(Inde
         }
     }
     writer.apply(changes)?;
-    writer.commit(1)?;
+    writer.commit(i64::try_from(corpus.entries)?)?;
     writer.finish()?;
     index.reload()?;
     let ours = note("rapport", &path, started)?;
     let (path, started) = (data.join("bare"), Instant::now());
     let bare = Bare::build(&path, corpus, MEMORY)?;
-    let rival = note("bare tantivy", &path, started)?;
+    let rival = note("bare tantivy, same fields", &path, started)?;
     let (path, started) = (data.join("fts5.db"), Instant::now());
     let fts5 = Fts5::build(&path, corpus).await?;
     note("FTS5", &path, started)?;
     row("indexing", "of the speed of bare tantivy", format!("{:.2}", ours / rival));
     Ok((index, fts5, bare))
-}
-
-/// Makes a question of an entry: of its account, its time and the words of its first sentence.
-type Maker<'a> = dyn Fn(&mut Chance, u64, Timestamp, &[String]) -> Ask + 'a;
-
-/// Questions of each kind, their words drawn evenly from the entries.
-fn questions(corpus: &Corpus) -> Vec<(&'static str, Vec<Ask>)> {
-    let step = (corpus.entries as usize / QUESTIONS).max(1);
-    let mut chance = Chance::new();
-    let mut sampled: Vec<(u64, Timestamp, Vec<String>)> = Vec::new();
-    for made in corpus.iter().step_by(step) {
-        let words: Vec<String> = made.text.to_lowercase().split(". ").next().unwrap_or_default().split(' ').map(str::to_owned).collect();
-        if words.iter().filter(|word| is_telling(word)).count() >= 3 {
-            sampled.push((made.account, made.at, words));
-        }
-    }
-    let word = |chance: &mut Chance, words: &[String]| {
-        let telling: Vec<&String> = words.iter().filter(|word| is_telling(word)).collect();
-        (*chance.of(&telling)).clone()
-    };
-    let mut asks = |make: &Maker<'_>| -> Vec<Ask> { sampled.iter().map(|(account, at, words)| make(&mut chance, *account, *at, words)).collect() };
-    vec![
-        ("one word", asks(&|chance, _, _, words| Ask::Word(word(chance, words)))),
-        ("one word, forms and spellings", asks(&|chance, _, _, words| Ask::Loose(word(chance, words)))),
-        ("three words", asks(&|_, _, _, words| Ask::Words(words.iter().filter(|word| is_telling(word)).take(3).cloned().collect()))),
-        (
-            "phrase",
-            asks(&|chance, _, _, words| {
-                let at = chance.below(words.len() as u64 - 1) as usize;
-                Ask::Phrase(words[at..at + 2].to_vec())
-            }),
-        ),
-        ("prefix of two letters", asks(&|chance, _, _, words| Ask::Prefix(word(chance, words)[..2].to_owned()))),
-        (
-            "typo",
-            asks(&|chance, _, _, words| {
-                let word = word(chance, words);
-                Ask::Misspelt(misspelt(chance, word))
-            }),
-        ),
-        ("account, one word, newest", asks(&|chance, account, _, words| Ask::InAccount(account, word(chance, words)))),
-        (
-            "account, a year, newest",
-            asks(&|_, account, at, _| {
-                let half = jiff::SignedDuration::from_hours(4_380);
-                Ask::Period(account, at - half, at + half)
-            }),
-        ),
-        ("one word, counts", asks(&|chance, _, _, words| Ask::Counted(word(chance, words)))),
-    ]
-}
-
-fn is_telling(word: &str) -> bool {
-    (4..=14).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase())
-}
-
-fn misspelt(chance: &mut Chance, word: String) -> String {
-    let mut letters = word.into_bytes();
-    let at = 1 + chance.below(letters.len() as u64 - 1) as usize;
-    letters[at] = if letters[at] == b'q' { b'x' } else { b'q' };
-    String::from_utf8(letters).expect("ASCII letters")
 }
 
 /// Contenders that answer the same question must find the same entries.

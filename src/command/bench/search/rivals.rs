@@ -7,13 +7,15 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tantivy::collector::{Count, TopDocs};
 use tantivy::query::{BooleanQuery, FuzzyTermQuery, Occur, PhraseQuery, Query, RegexQuery, TermQuery};
-use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TEXT};
+use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, STRING, Schema, TEXT, TextFieldIndexing, TextOptions};
 use tantivy::{IndexReader, IndexWriter, Order, TantivyDocument, Term};
 
+use super::PAGE;
+use super::ask::Ask;
 use super::corpus::Corpus;
-use super::{Ask, PAGE};
 
-/// tantivy as its first page shows it: default words, one text field, numbers to filter by.
+/// tantivy as its first page shows it, unsorted, with its own words and stems, in the fields that ours fills for such entries; one field
+/// is asked.
 pub struct Bare {
     reader: IndexReader,
     account: Field,
@@ -26,16 +28,26 @@ impl Bare {
         let mut schema = Schema::builder();
         let number = schema.add_u64_field("number", FAST | INDEXED);
         let account = schema.add_u64_field("account", FAST | INDEXED);
+        let thread = schema.add_u64_field("thread", FAST | INDEXED);
+        let (hash, key) = (schema.add_u64_field("hash", FAST), schema.add_u64_field("key", FAST));
         let at = schema.add_i64_field("at", FAST);
+        let kind = schema.add_text_field("kind", STRING | FAST);
         let text = schema.add_text_field("text", TEXT);
+        let stems = TextFieldIndexing::default().set_tokenizer("en_stem").set_index_option(IndexRecordOption::WithFreqs);
+        let stem = schema.add_text_field("stem", TextOptions::default().set_indexing_options(stems));
         let index = tantivy::Index::create_in_dir(path, schema.build())?;
         let mut writer: IndexWriter = index.writer_with_num_threads(1, memory)?;
         for made in corpus.iter() {
             let mut document = TantivyDocument::default();
             document.add_u64(number, made.number.unsigned_abs());
             document.add_u64(account, made.account);
+            document.add_u64(thread, made.account << 32 | made.thread);
+            document.add_u64(hash, made.number.unsigned_abs().wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            document.add_u64(key, made.account << 32 | made.number.unsigned_abs());
             document.add_i64(at, made.at.as_microsecond());
+            document.add_text(kind, "email_received");
             document.add_text(text, &made.text);
+            document.add_text(stem, &made.text);
             writer.add_document(document)?;
         }
         writer.commit()?;
