@@ -5,6 +5,9 @@ use std::collections::{BinaryHeap, HashMap};
 use std::ops::Range;
 use std::time::Instant;
 
+use jiff::Timestamp;
+use jiff::civil::date;
+use jiff::tz::TimeZone;
 use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::columnar::{Column, StrColumn};
 use tantivy::query::{EmptyScorer, Scorer, Weight};
@@ -163,8 +166,10 @@ pub(super) struct Segment {
     type_counts: Vec<u64>,
     people_counts: Vec<u64>,
     account_counts: HashMap<u64, u64>,
-    /// By day; a day is mapped to its month once, at the end.
-    day_counts: HashMap<i64, u64>,
+    /// The account of the last match, and matches of it not counted yet: those of an account lie together.
+    run: (u64, u64),
+    /// None unless counts are asked for.
+    months: Option<Months>,
 }
 
 impl Collector for Collect {
@@ -173,12 +178,12 @@ impl Collector for Collect {
 
     fn for_segment(&self, _: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<Segment> {
         let columns = reader.fast_fields();
+        let at = columns.i64("at")?;
         let (types, people) = if self.facets { (columns.str("type")?, columns.str("person")?) } else { (None, None) };
         let terms = |column: &Option<StrColumn>| column.as_ref().map_or(0, |c| c.num_terms());
         Ok(Segment {
             after: self.after.map(|p| Ranked(Match { score: p.score, at: p.at, number: p.number, thread: 0 }, self.order)),
             wanted: self.clone(),
-            at: columns.i64("at")?,
             numbers: columns.u64("number")?,
             accounts: columns.u64("account")?,
             threads: columns.u64("thread")?,
@@ -191,7 +196,9 @@ impl Collector for Collect {
             late: false,
             best: BinaryHeap::new(),
             account_counts: HashMap::new(),
-            day_counts: HashMap::new(),
+            run: (0, 0),
+            months: self.facets.then(|| Months::between(at.min_value(), at.max_value())),
+            at,
         })
     }
 
@@ -263,7 +270,8 @@ impl SegmentCollector for Segment {
         self.best.push(Reverse(ranked));
     }
 
-    fn harvest(self) -> Collected {
+    fn harvest(mut self) -> Collected {
+        self.end_run();
         // Names are looked up in one walk through the dictionary, not one by one.
         let names = |column: &Option<StrColumn>, counts: Vec<u64>| {
             let counted: Vec<(u64, u64)> = (0..).zip(counts).filter(|(_, count)| *count > 0).collect();
@@ -281,19 +289,13 @@ impl SegmentCollector for Segment {
             }
             named
         };
-        let mut months = HashMap::new();
-        for (day, count) in self.day_counts {
-            if let Some(month) = month_of(day) {
-                *months.entry(month).or_default() += count;
-            }
-        }
         Collected {
             total: self.total,
             page: self.best.into_iter().map(|ranked| ranked.0.0).collect(),
             types: names(&self.types, self.type_counts),
             people: names(&self.people, self.people_counts),
             accounts: self.account_counts,
-            months,
+            months: self.months.map(Months::counts).unwrap_or_default(),
             late: self.late,
         }
     }
@@ -307,20 +309,67 @@ impl Segment {
         if let Some(people) = &self.people {
             people.term_ords(doc).for_each(|ord| self.people_counts[ord as usize] += 1);
         }
-        *self.account_counts.entry(self.accounts.first(doc).unwrap_or_default()).or_default() += 1;
-        *self.day_counts.entry(at.div_euclid(86_400_000_000)).or_default() += 1;
+        let account = self.accounts.first(doc).unwrap_or_default();
+        if account != self.run.0 {
+            self.end_run();
+            self.run.0 = account;
+        }
+        self.run.1 += 1;
+        if let Some(months) = &mut self.months {
+            months.count(at);
+        }
     }
+
+    fn end_run(&mut self) {
+        let (account, matches) = std::mem::take(&mut self.run);
+        if matches > 0 {
+            *self.account_counts.entry(account).or_default() += matches;
+        }
+    }
+}
+
+/// Counts by month.
+struct Months {
+    /// `year * 12 + month - 1` of the first one.
+    first: i32,
+    /// When each but the first begins, in microseconds.
+    begins: Vec<i64>,
+    counts: Vec<u64>,
+}
+
+impl Months {
+    /// Of times from one to another, in microseconds.
+    fn between(from: i64, to: i64) -> Months {
+        let first = month_of(from);
+        let begins: Vec<i64> = (first + 1..=month_of(to)).map(begin_of).collect();
+        Months { first, counts: vec![0; begins.len() + 1], begins }
+    }
+
+    fn count(&mut self, at: i64) {
+        self.counts[self.begins.partition_point(|begin| *begin <= at)] += 1;
+    }
+
+    fn counts(self) -> HashMap<i32, u64> {
+        (self.first..).zip(self.counts).filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+/// `year * 12 + month - 1` of a time in microseconds, in UTC.
+fn month_of(at: i64) -> i32 {
+    let at = Timestamp::from_microsecond(at).unwrap_or(if at < 0 { Timestamp::MIN } else { Timestamp::MAX });
+    let date = at.to_zoned(TimeZone::UTC).date();
+    i32::from(date.year()) * 12 + i32::from(date.month()) - 1
+}
+
+fn begin_of(month: i32) -> i64 {
+    let (year, month) = (month.div_euclid(12) as i16, month.rem_euclid(12) as i8 + 1);
+    date(year, month, 1).to_zoned(TimeZone::UTC).map_or(i64::MAX, |begin| begin.timestamp().as_microsecond())
 }
 
 /// Twenty years double what a match is worth, so that one year makes 3.5 %: of two that say the same the newer comes first. By the date
 /// alone, not by its age, for a page's end must be where it was when the next one is asked for.
 fn freshness(at: i64) -> f32 {
-    const MICROSECONDS: f64 = 20.0 * 365.25 * 86_400e6;
-    const YEAR_2000: f64 = 946_684_800e6;
-    ((at as f64 - YEAR_2000) / MICROSECONDS).clamp(-5.0, 5.0).exp2() as f32
-}
-
-fn month_of(day: i64) -> Option<i32> {
-    let date = jiff::Timestamp::from_second(day * 86_400).ok()?.to_zoned(jiff::tz::TimeZone::UTC).date();
-    Some(i32::from(date.year()) * 12 + i32::from(date.month()) - 1)
+    const MICROSECONDS: f32 = 20.0 * 365.25 * 86_400e6;
+    const YEAR_2000: i64 = 946_684_800_000_000;
+    (at.saturating_sub(YEAR_2000) as f32 / MICROSECONDS).clamp(-5.0, 5.0).exp2()
 }

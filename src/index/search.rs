@@ -97,7 +97,7 @@ pub struct Results {
     /// For words that hardly anybody wrote, those that were looked for as well.
     pub meant: Meant,
     pub types: BTreeMap<String, u64>,
-    /// By account number; 0 and unknown numbers are nobody's.
+    /// By account number; 0 and unknown numbers are nobody's. Of these and of people the [`MOST_COUNTED`].
     pub accounts: BTreeMap<i64, u64>,
     pub people: BTreeMap<String, u64>,
     /// By `YYYY-MM`.
@@ -131,8 +131,8 @@ const LONGEST: Duration = Duration::from_millis(400);
 /// Of so many matches for each entry of a page, some may be repeats; and how often more are looked for to fill it.
 const ROOM: usize = 2;
 const ROUNDS: usize = 4;
-/// People counted in one answer: the most frequent ones.
-const MAX_PEOPLE: usize = 200;
+/// People, and accounts, counted in one answer: those with the most entries.
+const MOST_COUNTED: usize = 200;
 
 /// An open index.
 pub struct Index {
@@ -309,21 +309,26 @@ fn results(collected: Collected, limit: usize) -> Results {
         let position = Position { score: m.score, at: m.at, number: m.number };
         Found { thread: m.thread, ..Found::new(i64::try_from(m.number).unwrap_or(i64::MAX), position) }
     });
-    let mut people: Vec<_> = collected.people.into_iter().collect();
-    people.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    people.truncate(MAX_PEOPLE);
     let mut results = Results {
         total: collected.total,
         found: found.collect(),
         next: None,
         meant: Meant::new(),
         types: collected.types.into_iter().collect(),
-        accounts: collected.accounts.into_iter().map(|(n, count)| (i64::try_from(n).unwrap_or(0), count)).collect(),
-        people: people.into_iter().collect(),
+        accounts: most(collected.accounts.into_iter().map(|(n, count)| (i64::try_from(n).unwrap_or(0), count))),
+        people: most(collected.people),
         months: collected.months.into_iter().map(|(m, count)| (format!("{:04}-{:02}", m.div_euclid(12), m.rem_euclid(12) + 1), count)).collect(),
     };
     results.keep(limit);
     results
+}
+
+/// Those that were counted most.
+fn most<K: Ord>(counts: impl IntoIterator<Item = (K, u64)>) -> BTreeMap<K, u64> {
+    let mut counts: Vec<(K, u64)> = counts.into_iter().collect();
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    counts.truncate(MOST_COUNTED);
+    counts.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ pub struct Why {
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct Facets {
     pub r#type: BTreeMap<String, u64>,
-    /// By account id.
+    /// By account id; the 200 most frequent.
     pub account: BTreeMap<String, u64>,
     /// By address, or `~name` of somebody without one; the 200 most frequent.
     pub person: BTreeMap<String, u64>,
@@ -309,12 +309,8 @@ fn hit(stored: entry::Stored, files: &[(usize, String)], found: &Found, marks: &
 
 async fn facets(workspace: WorkspaceId, tx: &mut Tx, results: &Results) -> Result<Facets> {
     let numbers: Vec<i64> = results.accounts.keys().copied().collect();
-    let mut account = BTreeMap::new();
-    for some in numbers.chunks(5_000) {
-        for (number, id) in account::ids(workspace, tx, some).await? {
-            account.insert(id, results.accounts.get(&number).copied().unwrap_or(0));
-        }
-    }
+    let ids = account::ids(workspace, tx, &numbers).await?;
+    let account = ids.into_iter().map(|(number, id)| (id, results.accounts.get(&number).copied().unwrap_or(0))).collect();
     Ok(Facets { r#type: results.types.clone(), account, person: results.people.clone(), month: results.months.clone() })
 }
 

@@ -104,19 +104,19 @@ pub(super) fn build(
 }
 
 /// The next changes of a workspace's entries.
-pub(super) async fn log_of(store: &Store, workspace: WorkspaceId, after: i64, limit: i64) -> Result<Vec<Logged>> {
+pub(super) async fn log_of(store: &Store, workspace: WorkspaceId, after: i64, limit: usize) -> Result<Vec<Logged>> {
     let mut tx = store.read(workspace).await?;
-    Ok(change::of_entries(workspace, &mut tx, after, limit).await?)
+    Ok(change::of_entries(workspace, &mut tx, after, limit as i64).await?)
 }
 
 /// The next changes of entries in all workspaces, and the sequence number that they reach; the last one of all when
-/// there are none.
-pub(super) async fn log(store: &Store, after: i64, limit: i64) -> Result<(Vec<Logged>, i64)> {
+/// those are all.
+pub(super) async fn log(store: &Store, after: i64, limit: usize) -> Result<(Vec<Logged>, i64)> {
     let mut tx = store.read(Scope::All).await?;
-    let log = change::entries_after(&mut tx, after, limit).await?;
+    let log = change::entries_after(&mut tx, after, limit as i64).await?;
     let sequence = match log.last() {
-        Some(last) => last.sequence,
-        None => change::last(&mut tx).await?.max(after),
+        Some(last) if log.len() == limit => last.sequence,
+        _ => change::last(&mut tx).await?.max(after),
     };
     Ok((log, sequence))
 }

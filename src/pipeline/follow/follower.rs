@@ -21,7 +21,11 @@ use crate::store::Store;
 use crate::store::change::Change;
 
 /// Changes taken into one commit at most.
-const BATCH: i64 = 2_000;
+const BATCH: usize = 2_000;
+/// Applying changes takes at most a tenth of the time, unless there are too many for one commit: those that follow each other closely are
+/// committed together, a while later, and searches have the machine meanwhile. What comes after some quiet is applied at once.
+const REST: u32 = 9;
+const LONGEST_REST: Duration = Duration::from_millis(500);
 /// After an error, before the next try.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Writers open at the same time; each has its share of the memory.
@@ -58,7 +62,9 @@ impl Follower {
     pub(super) fn run(mut self) {
         let mut committed = self.store.committed();
         while !self.stop.is_cancelled() {
+            let started = Instant::now();
             let followed = self.catch_up();
+            let rested = Instant::now() + (started.elapsed() * REST).min(LONGEST_REST);
             let has_failed = followed.is_err();
             if let Err((workspace, error)) = followed {
                 tracing::error!(%error, "following the change log");
@@ -70,7 +76,7 @@ impl Follower {
             let command = self.handle.block_on(async {
                 tokio::select! {
                     command = self.inbox.recv() => command,
-                    changed = committed.changed() => { if changed.is_err() { self.stop.cancelled().await; } None }
+                    changed = async { tokio::time::sleep_until(rested.into()).await; committed.changed().await } => { if changed.is_err() { self.stop.cancelled().await; } None }
                     // What failed is tried again after a while.
                     () = tokio::time::sleep(PAUSE), if has_failed || !self.queue.is_empty() => None,
                     () = self.stop.cancelled() => None,
@@ -96,7 +102,7 @@ impl Follower {
         }
     }
 
-    /// Applies the log up to its end.
+    /// Applies the log up to its end, as it is now.
     fn catch_up(&mut self) -> std::result::Result<(), (Option<WorkspaceId>, super::PipelineError)> {
         while !self.stop.is_cancelled() {
             let after = *self.live.indexed.borrow();
@@ -104,6 +110,7 @@ impl Follower {
             if sequence == after {
                 return Ok(());
             }
+            let is_rest = log.len() < BATCH;
             let mut by_workspace: BTreeMap<WorkspaceId, Vec<Change>> = BTreeMap::new();
             for change in log {
                 by_workspace.entry(WorkspaceId(change.workspace_id)).or_default().push(change);
@@ -116,6 +123,9 @@ impl Follower {
                 }
             }
             self.live.indexed.send_replace(sequence);
+            if is_rest {
+                return Ok(());
+            }
         }
         Ok(())
     }

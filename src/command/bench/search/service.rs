@@ -14,11 +14,13 @@ use reqwest::{Client, Url};
 use tokio_util::sync::CancellationToken;
 
 use super::super::{Served, WRITES_PER_SECOND, open, row, sorted, spread, write};
+use super::PASSES;
 use super::ask::Ask;
 use super::corpus::{ACCOUNTS, Corpus, Made, account_id};
-use super::{BATCH, PASSES};
 use crate::command::show::number;
 
+/// Entries stored in one transaction.
+const STORED: usize = 50_000;
 /// Clients that ask at the same time.
 const CLIENTS: usize = 8;
 
@@ -39,7 +41,7 @@ pub async fn store(data: &Path, corpus: &Corpus, config: &Config) -> anyhow::Res
         .await?;
     let mut made = corpus.iter();
     loop {
-        let some: Vec<Made> = made.by_ref().take(BATCH).collect();
+        let some: Vec<Made> = made.by_ref().take(STORED).collect();
         let Some(last) = some.last().map(|last| last.number) else { break };
         let sequence = insert(&service, workspace, some).await?;
         ensure!(sequence == last, "entry {last} was stored as number {sequence}; the database was not empty");

@@ -1,21 +1,21 @@
 //! The words of an entry that answer a query: passages with offsets, marked, none of them HTML.
 
-use std::collections::{HashMap, HashSet};
+mod matcher;
+mod ranking;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::query::Marks;
-use super::tokenizer::{fold, places};
 use crate::domain::entry::{Entry, Side};
 use crate::domain::span::{Span, SpanKind, slice};
+use matcher::Matcher;
+use ranking::Ranking;
 
 /// Characters of a passage, about two lines.
 const LENGTH: usize = 220;
 /// Characters of a stretch that is shown for its meaning.
 const STRETCH: usize = 300;
-/// Turns beside the one that says most of a stretch.
-const TURNS: usize = 4;
 /// Passages shown for one entry.
 const MAX_PASSAGES: usize = 5;
 /// Text looked at in one body or segment; transcripts come in segments, so only giant mails are cut short.
@@ -61,53 +61,11 @@ pub struct Near {
     pub closeness: f32,
 }
 
-/// What tells the better passage of an entry, each by so much: the share of what was asked by rare words, closeness in meaning, the
-/// share of its speaker's name that was asked for, and how much is said at all (the logarithm of its words). Fitted to the questions
-/// about forty of the training meetings of QMSum, so that the first passage is a right one.
-const WORDS: f64 = 10.0;
-const MEANING: f64 = 15.0;
-const SPEAKER: f64 = 2.0;
-const SAID: f64 = 0.4;
-/// How soon a word said again adds nothing (BM25's k1).
-const AGAIN: f64 = 2.0;
-
 /// Where an entry matched, best passage first, and in which fields.
 #[derive(Debug, Clone, Default)]
 pub struct Matched {
     pub passages: Vec<Passage>,
     pub fields: Vec<&'static str>,
-}
-
-/// Looks for marked words in texts without folding each word: most are told apart by their first letter.
-struct Matcher<'a> {
-    marks: &'a Marks,
-    /// ASCII characters that a marked word begins with, one bit each.
-    firsts: u128,
-}
-
-impl<'a> Matcher<'a> {
-    fn new(marks: &'a Marks) -> Matcher<'a> {
-        // A stem stands behind the two letters of its language, and begins like its words.
-        let stems = marks.stems.keys().filter_map(|stem| stem.as_bytes().get(2).copied());
-        let prefixes = marks.prefixes.iter().map(|(prefix, _)| prefix);
-        let starts = marks.exact.keys().chain(prefixes).filter_map(|word| word.bytes().next()).chain(stems);
-        let firsts = starts.filter(u8::is_ascii).fold(0, |bits, byte| bits | 1 << byte);
-        Matcher { marks, firsts }
-    }
-
-    /// The asked word that a word, as written, stands for.
-    fn matches(&self, word: &str) -> Option<usize> {
-        let first = word.bytes().next()?;
-        if first.is_ascii() && self.firsts >> first.to_ascii_lowercase() & 1 == 0 {
-            return None;
-        }
-        self.marks.matches(&fold(word))
-    }
-
-    /// The marked words of a text: place in bytes, and the asked word.
-    fn in_text<'t>(&'t self, text: &'t str) -> impl Iterator<Item = (usize, usize, usize)> + 't {
-        places(text).filter_map(|(start, end)| self.matches(&text[start..end]).map(|asked| (start, end, asked)))
-    }
 }
 
 /// Finds the passages of an entry, by its words and by stretches near in meaning. Without any, the passage is its beginning.
@@ -309,60 +267,6 @@ fn beside<'a>(entry: &'a Entry, near: &[Near], found: &[Candidate]) -> Vec<Candi
     near.iter().filter_map(stretch).collect()
 }
 
-/// What tells the better passage of one entry.
-struct Ranking<'a> {
-    /// How rare each asked word is among the passages of the entry.
-    rarity: HashMap<usize, f64>,
-    entry: &'a Entry,
-    marks: &'a Matcher<'a>,
-    near: &'a [Near],
-}
-
-impl<'a> Ranking<'a> {
-    fn of(entry: &'a Entry, found: &[Candidate], marks: &'a Matcher<'a>, near: &'a [Near]) -> Ranking<'a> {
-        let mut passages: HashMap<usize, f64> = HashMap::new();
-        for candidate in found {
-            for asked in candidate.asked.iter().collect::<HashSet<_>>() {
-                *passages.entry(*asked).or_default() += 1.0;
-            }
-        }
-        let all = (entry.transcript.len() + entry.body.len() / STRETCH + 1).max(found.len()) as f64;
-        let rarity = passages.into_iter().map(|(asked, with)| (asked, (1.0 + (all - with + 0.5) / (with + 0.5)).ln())).collect();
-        Ranking { rarity, entry, marks, near }
-    }
-
-    fn score(&self, candidate: &Candidate) -> f64 {
-        let mut times: HashMap<usize, f64> = HashMap::new();
-        candidate.asked.iter().for_each(|asked| *times.entry(*asked).or_default() += 1.0);
-        let told: f64 = times.iter().map(|(asked, times)| self.rarity.get(asked).unwrap_or(&0.0) * times / (times + AGAIN)).sum();
-        let asked: f64 = self.rarity.values().sum();
-        let share = if asked > 0.0 { told / asked } else { 0.0 };
-        let said = (1.0 + places(candidate.words).count() as f64).ln();
-        candidate.weight * (WORDS * share + MEANING * self.closeness(candidate) + SPEAKER * self.speaker(candidate.place) + SAID * said)
-    }
-
-    /// That of the stretch it lies in; short turns are in the stretch of the longest one beside them.
-    fn closeness(&self, candidate: &Candidate) -> f64 {
-        let distance = |near: &Near| match (candidate.place, near.segment) {
-            (Place::Body, None) => {
-                let gap = near.start.saturating_sub(candidate.end).max(candidate.start.saturating_sub(near.end));
-                (gap < STRETCH).then_some(gap)
-            }
-            (Place::Segment(at), Some(segment)) if at.abs_diff(segment) <= TURNS => Some(at.abs_diff(segment)),
-            _ => None,
-        };
-        let nearest = self.near.iter().filter_map(|near| Some((distance(near)?, near.closeness)));
-        nearest.min_by(|(a, x), (b, y)| a.cmp(b).then(y.total_cmp(x))).map_or(0.0, |(_, closeness)| f64::from(closeness))
-    }
-
-    /// Which share of the speaker's name was asked for.
-    fn speaker(&self, place: Place) -> f64 {
-        let Place::Segment(at) = place else { return 0.0 };
-        let Some(name) = self.entry.transcript.get(at).and_then(|segment| segment.speaker.as_deref()) else { return 0.0 };
-        self.marks.in_text(name).count() as f64 / places(name).count().max(1) as f64
-    }
-}
-
 impl Candidate<'_> {
     fn passage(self, entry: &Entry, marks: &Matcher, closeness: f64) -> Passage {
         let (segment, attachment) = match self.place {
@@ -371,7 +275,7 @@ impl Candidate<'_> {
             Place::Attachment(index) => (None, Some(index)),
         };
         let (speaker, side) = author(entry, segment);
-        let snippet = mark(self.words, marks);
+        let snippet = marks.mark(self.words);
         let merits = Merits { words: self.words.to_owned(), asked: self.asked, closeness };
         Passage { segment, attachment, start: self.start, end: self.end, speaker, side, snippet, merits }
     }
@@ -392,40 +296,10 @@ fn beginning(entry: &Entry, spans: &[Span], marks: &Matcher) -> Option<Passage> 
     body.or_else(|| entry.transcript.first().and_then(|s| of(&s.text, Some(0), 0, s.text.chars().count())))
 }
 
-/// Escapes a text for HTML and marks the matches.
-fn mark(text: &str, marks: &Matcher) -> String {
-    let mut html = String::with_capacity(text.len() + 32);
-    let mut at = 0;
-    for (start, end, _) in marks.in_text(text) {
-        // Pairs of a script without spaces overlap: one mark covers both.
-        if start < at {
-            continue;
-        }
-        escape(&mut html, &text[at..start]);
-        html.push_str("<mark>");
-        escape(&mut html, &text[start..end]);
-        html.push_str("</mark>");
-        at = end;
-    }
-    escape(&mut html, &text[at..]);
-    html
-}
-
-fn escape(html: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
-            c => html.push(c),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
     use crate::domain::entry::{EntryType, Segment};
     use crate::index::query::{Query, QueryError};
