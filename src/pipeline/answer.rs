@@ -7,26 +7,26 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::meaning::Mode;
-use super::search::{Hit, search};
+use super::search::{Hit, searched};
 use super::{PipelineError, Result, Service, blocking};
 use crate::domain::WorkspaceId;
 use crate::domain::entry::EntryType;
-use crate::index::passage::Passage;
+use crate::index::passage::{self, Passage};
 use crate::index::query::says_nothing;
 use crate::index::search::Order;
 use crate::index::{IndexError, Request};
 use crate::store::entry;
 
 /// Entries whose passages are looked at.
-const ENTRIES: usize = 20;
+const ENTRIES: usize = 50;
 /// Quotations of an answer.
 const MOST: usize = 5;
 /// What the share of the asked words in a passage, the rare ones counting most, is worth beside its closeness in meaning.
-const WORDS: f64 = 0.5;
+const WORDS: f64 = 0.15;
 /// A passage that is worth less does not answer. Chosen on the demo accounts, between overlooking an answer and giving one to a question
 /// about somebody else (`rapport eval search`). Without a reader there is no closeness, and the words decide alone.
-const LEAST: f64 = 0.5;
-const LEAST_BY_WORDS: f64 = 0.3;
+const LEAST: f64 = 0.44;
+const LEAST_BY_WORDS: f64 = 0.1;
 
 /// Words of the record that answer a question.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -40,7 +40,7 @@ pub struct Quotation {
     pub passage: Passage,
     /// The words, as they stand in the record.
     pub quote: String,
-    /// How well it answers: closeness in meaning and half the share of the asked words; at least 0.5 with a reader.
+    /// How well it answers: closeness in meaning, and the share of the asked words by 0.15.
     pub score: f64,
 }
 
@@ -60,6 +60,8 @@ pub struct Answered {
     /// `not in the record`, or when and by whom the best of them was said.
     pub says: String,
     pub quotations: Vec<Quotation>,
+    /// Where nothing answers well enough to say so: what comes nearest, best first.
+    pub nearest: Vec<Quotation>,
     pub searched: Searched,
     /// The question as understood.
     pub query: String,
@@ -77,21 +79,19 @@ pub async fn answer(service: &Service, workspace: WorkspaceId, request: Request)
     let asked = request.query.marks(&HashMap::new()).asked;
     let scope = Request { query: request.query.clone().frame(), limit: 1, order: Order::Newest, ..request.clone() };
     let account_number = request.account;
-    let found = search(service, workspace, request, Mode::Both).await?;
+    let found = searched(service, workspace, request, Mode::Both, passage::quotable).await?;
     let Some(index) = service.index.of(workspace)? else { return Err(PipelineError::NotFound("the search index".to_owned())) };
     let words = asked.clone();
     let (rarity, entries) = blocking(move || Ok::<_, IndexError>((index.rarity(&words)?, index.search(&scope)?.total))).await??;
     let rarity: Vec<f64> = asked.iter().zip(rarity).map(|(word, rarity)| if says_nothing(word) { 0.0 } else { rarity }).collect();
     let is_compared = found.hits.iter().any(|hit| hit.why.is_some());
     let least = if is_compared { LEAST } else { LEAST_BY_WORDS };
-    let mut quotations: Vec<Quotation> = found
-        .hits
-        .iter()
-        .flat_map(|hit| hit.passages.iter().map(|passage| quotation(hit, passage, &rarity)))
-        .filter(|one| one.score >= least)
-        .collect();
+    let mut quotations: Vec<Quotation> =
+        found.hits.iter().flat_map(|hit| hit.passages.iter().map(|passage| quotation(hit, passage, &rarity))).collect();
     quotations.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| b.occurred_at.cmp(&a.occurred_at)));
     quotations.truncate(MOST);
+    let nearest = quotations.split_off(quotations.partition_point(|one| one.score >= least));
+    let nearest = if quotations.is_empty() { nearest } else { Vec::new() };
     let (from, to) = match account_number {
         Some(number) => entry::extent(workspace, &mut service.store.read(workspace).await?, number).await?,
         None => (None, None),
@@ -100,6 +100,7 @@ pub async fn answer(service: &Service, workspace: WorkspaceId, request: Request)
         answered: !quotations.is_empty(),
         says: quotations.first().map_or_else(|| "not in the record".to_owned(), said),
         quotations,
+        nearest,
         searched: Searched { entries, from, to },
         query: found.query,
         note: found.note,

@@ -10,10 +10,11 @@ use utoipa::ToSchema;
 use super::meaning::{self, Comparison, Mode};
 use super::{Result, Service, blocking};
 use crate::domain::WorkspaceId;
-use crate::domain::entry::{EntryType, Side, name_key};
+use crate::domain::entry::{Entry, EntryType, Side, name_key};
 use crate::domain::record::{Competitor, Contact, Kind, TeamMember};
+use crate::domain::span::Span;
 use crate::index::excluded::Excluded;
-use crate::index::passage::{self, Near, Passage};
+use crate::index::passage::{self, Matched, Near, Passage};
 use crate::index::query::{Marks, Query};
 use crate::index::search::{Found, Order, Position};
 use crate::index::tokenizer::words;
@@ -102,6 +103,14 @@ pub struct Answer {
 /// # Errors
 /// When the index or the store cannot be read.
 pub async fn search(service: &Service, workspace: WorkspaceId, request: Request, mode: Mode) -> Result<Answer> {
+    searched(service, workspace, request, mode, passage::find).await
+}
+
+/// Chooses what is shown of a found entry.
+pub(super) type Show = fn(&Entry, &[Span], &[(usize, String)], &Marks, &[Near]) -> Matched;
+
+/// Searches, and shows of each entry what is wanted.
+pub(super) async fn searched(service: &Service, workspace: WorkspaceId, request: Request, mode: Mode, show: Show) -> Result<Answer> {
     let Ranked { request, results, why, comparison, note } = match mode {
         Mode::Words => find(service, workspace, request).await.map(|(request, results)| Ranked::by_words(request, results))?,
         Mode::Meaning | Mode::Both => ranked(service, workspace, request, mode).await?,
@@ -128,7 +137,8 @@ pub async fn search(service: &Service, workspace: WorkspaceId, request: Request,
             let stored = by_number.remove(&found.number)?;
             let files = files.get(&stored.number).map_or(&[] as &[_], Vec::as_slice);
             let near = comparison.as_ref().map_or_else(Vec::new, |comparison| comparison.near(found.number));
-            Some(hit(stored, files, found, &marks, &near, why.get(&found.number).copied()))
+            let matched = show(&stored.entry, &stored.spans, files, &marks, &near);
+            Some(hit(stored, matched, found, why.get(&found.number).copied()))
         };
         results.found.iter().filter_map(hit).collect::<Vec<_>>()
     })
@@ -278,8 +288,7 @@ pub async fn find(service: &Service, workspace: WorkspaceId, mut request: Reques
     .map_err(Into::into)
 }
 
-fn hit(stored: entry::Stored, files: &[(usize, String)], found: &Found, marks: &Marks, near: &[Near], why: Option<Why>) -> Hit {
-    let mut matched = passage::find(&stored.entry, &stored.spans, files, marks, near);
+fn hit(stored: entry::Stored, mut matched: Matched, found: &Found, why: Option<Why>) -> Hit {
     if why.is_some_and(|why| why.meaning.is_some()) {
         matched.fields.push("meaning");
     }

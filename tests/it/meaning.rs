@@ -1,6 +1,7 @@
 //! Search by meaning: what says the same in other words is found, explained, and left alone where nothing was read.
 
 use rapport::config::ReaderFrom;
+use serde_json::json;
 
 use crate::app::{App, account, note};
 use crate::readings::{read, spawn};
@@ -75,6 +76,11 @@ async fn a_question_is_answered_by_quotations_or_not_in_the_record() {
     assert!(found["says"].as_str().unwrap().contains("2026-02-18"), "{found}");
     let nothing = app.get("/v1/search/answer?q=who+signed+the+lease+of+the+airport+hangar%3F&account=acme").await;
     assert_eq!((&nothing["answered"], &nothing["says"]), (&false.into(), &"not in the record".into()), "{nothing}");
+    // What comes nearest is shown for what it is.
+    assert_eq!((&nothing["quotations"], &found["nearest"]), (&json!([]), &json!([])), "{nothing}");
+    let nearest: Vec<f64> = nothing["nearest"].as_array().unwrap().iter().map(|one| one["score"].as_f64().unwrap()).collect();
+    assert!(!nearest.is_empty() && nearest.is_sorted_by(|a, b| a >= b), "{nothing}");
+    assert!(nearest[0] < first["score"].as_f64().unwrap(), "{nothing}");
     let searched = &nothing["searched"];
     assert_eq!(
         (&searched["entries"], &searched["from"], &searched["to"]),

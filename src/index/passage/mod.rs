@@ -16,6 +16,8 @@ use ranking::Ranking;
 const LENGTH: usize = 220;
 /// Characters of a stretch that is shown for its meaning.
 const STRETCH: usize = 300;
+/// And of one that is quoted to answer: those that are longer are of one long sentence.
+const QUOTED: usize = 600;
 /// Passages shown for one entry.
 const MAX_PASSAGES: usize = 5;
 /// Text looked at in one body or segment; transcripts come in segments, so only giant mails are cut short.
@@ -119,6 +121,24 @@ pub fn find(entry: &Entry, spans: &[Span], attachments: &[(usize, String)], mark
     Matched { passages, fields }
 }
 
+/// The stretches of an entry as they were compared, whole, nearest first: what is quoted to answer a question. Where nothing was
+/// compared, its passages.
+pub fn quotable(entry: &Entry, spans: &[Span], attachments: &[(usize, String)], marks: &Marks, near: &[Near]) -> Matched {
+    if near.is_empty() {
+        return find(entry, spans, attachments, marks, near);
+    }
+    let marks = &Matcher::new(marks);
+    let mut near = near.to_vec();
+    near.sort_by(|a, b| b.closeness.total_cmp(&a.closeness));
+    near.truncate(MAX_PASSAGES);
+    let quote = |near: &Near| {
+        let candidate = stretch(entry, near, QUOTED)?;
+        let asked = marks.in_text(candidate.words).map(|(.., asked)| asked).collect();
+        Some(Candidate { asked, ..candidate }.passage(entry, marks, f64::from(near.closeness)))
+    };
+    Matched { passages: near.iter().filter_map(quote).collect(), fields: Vec::new() }
+}
+
 /// Whose words those of a segment, or of the body, are.
 fn author(entry: &Entry, segment: Option<usize>) -> (Option<String>, Option<Side>) {
     match segment.and_then(|at| entry.transcript.get(at)) {
@@ -139,6 +159,13 @@ enum Place {
     Body,
     Segment(usize),
     Attachment(usize),
+}
+
+impl Place {
+    /// A segment, or the body.
+    fn of(segment: Option<usize>) -> Place {
+        segment.map_or(Place::Body, Place::Segment)
+    }
 }
 
 /// One text of an entry with its words.
@@ -254,17 +281,23 @@ fn forward(text: &str, at: usize, chars: usize) -> usize {
 
 /// Stretches near in meaning that hold none of the words.
 fn beside<'a>(entry: &'a Entry, near: &[Near], found: &[Candidate]) -> Vec<Candidate<'a>> {
-    let stretch = |near: &Near| {
-        let place = near.segment.map_or(Place::Body, Place::Segment);
-        if found.iter().any(|c| c.place == place && c.start < near.end && near.start < c.end) {
-            return None;
-        }
-        let text = near.segment.map_or(Some(&entry.body), |at| entry.transcript.get(at).map(|segment| &segment.text))?;
-        let words = slice(text, near.start, near.end)?;
-        let words = &words[..forward(words, 0, STRETCH)];
-        Some(Candidate { place, words, start: near.start, end: near.start + words.chars().count(), asked: Vec::new(), weight: 1.0 })
-    };
-    near.iter().filter_map(stretch).collect()
+    let is_shown = |one: &Candidate, near: &Near| one.place == Place::of(near.segment) && one.start < near.end && near.start < one.end;
+    near.iter().filter(|near| !found.iter().any(|one| is_shown(one, near))).filter_map(|near| stretch(entry, near, STRETCH)).collect()
+}
+
+/// The words of a stretch, at most so many characters.
+fn stretch<'a>(entry: &'a Entry, near: &Near, length: usize) -> Option<Candidate<'a>> {
+    let text = near.segment.map_or(Some(&entry.body), |at| entry.transcript.get(at).map(|segment| &segment.text))?;
+    let words = cut(slice(text, near.start, near.end)?, length);
+    let end = near.start + words.chars().count();
+    Some(Candidate { place: Place::of(near.segment), words, start: near.start, end, asked: Vec::new(), weight: 1.0 })
+}
+
+/// At most so many characters, whole words where there are any.
+fn cut(words: &str, length: usize) -> &str {
+    let Some((end, _)) = words.char_indices().nth(length) else { return words };
+    let whole = words[..end].trim_end_matches(|c: char| !c.is_whitespace()).trim_end();
+    if whole.is_empty() { &words[..end] } else { whole }
 }
 
 impl Candidate<'_> {
@@ -287,8 +320,7 @@ fn beginning(entry: &Entry, spans: &[Span], marks: &Matcher) -> Option<Passage> 
         let words = slice(text, start, end)?;
         let cut = forward(words, 0, LENGTH);
         let length = words[..cut].chars().count();
-        let place = segment.map_or(Place::Body, Place::Segment);
-        let begun = Candidate { place, words: &words[..cut], start, end: start + length, asked: Vec::new(), weight: 1.0 };
+        let begun = Candidate { place: Place::of(segment), words: &words[..cut], start, end: start + length, asked: Vec::new(), weight: 1.0 };
         (length > 0).then(|| begun.passage(entry, marks, 0.0))
     };
     let first = spans.iter().find(|s| s.kind == SpanKind::New).or(spans.first());
@@ -360,6 +392,22 @@ mod tests {
         assert_eq!((best.segment, best.speaker.as_deref(), best.side), (Some(1), Some("Bob"), Some(Side::Customer)));
         let elsewhere = matched(&entry, "nothing");
         assert_eq!(elsewhere.passages[0].snippet, "hello there");
+    }
+
+    #[test]
+    fn a_stretch_near_in_meaning_is_shown_beyond_its_greeting() {
+        let body = "Dear Maya,\n\nthe board wants the lower price before it signs.\n\nBest, Ann";
+        let entry = entry(body);
+        let near = [Near { segment: None, start: 0, end: body.chars().count(), closeness: 0.6 }];
+        let marks = parse("board discount").unwrap().marks(&HashMap::new());
+        let quoted = quotable(&entry, &reply::split(body), &[], &marks, &near);
+        assert_eq!(quoted.passages[0].snippet.replace("<mark>", "").replace("</mark>", ""), body);
+        assert_eq!(quoted.passages[0].merits.asked, [0]);
+        let marks = parse("discount").unwrap().marks(&HashMap::new());
+        let found = find(&entry, &reply::split(body), &[], &marks, &near);
+        assert_eq!(found.passages[0].snippet, body);
+        assert_eq!(cut("one two three", 9), "one two");
+        assert_eq!(cut("unbroken", 3), "unb");
     }
 
     proptest::proptest! {

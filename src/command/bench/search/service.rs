@@ -10,10 +10,10 @@ use rapport::domain::WorkspaceId;
 use rapport::pipeline::Service;
 use rapport::store::change::{Action, NewChange};
 use rapport::store::{account, change, entry, identity};
-use reqwest::{Client, Url};
+use reqwest::{Client, StatusCode, Url};
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Served, WRITES_PER_SECOND, open, row, sorted, spread, write};
+use super::super::{Served, WRITES_PER_SECOND, millis, open, row, sorted, spread, write};
 use super::PASSES;
 use super::ask::Ask;
 use super::corpus::{ACCOUNTS, Corpus, Made, account_id};
@@ -132,11 +132,16 @@ pub async fn measure(data: &Path, asked: &[(&'static str, Vec<Ask>)], config: &C
     served.stop().await
 }
 
+/// How long an answer took, also that it would take too long.
 async fn ask_one(client: &Client, base: &str, ask: &Ask) -> anyhow::Result<Duration> {
     let started = Instant::now();
     let response = client.get(Url::parse_with_params(&format!("{base}/v1/search"), ask.parameters())?).send().await?;
     let status = response.status();
     let body = response.bytes().await?;
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        println!("{ask:?} was given up after {:.0} ms", millis(started.elapsed()));
+        return Ok(started.elapsed());
+    }
     ensure!(status.is_success(), "{ask:?} was answered with {status}: {}", String::from_utf8_lossy(&body));
     Ok(started.elapsed())
 }

@@ -7,17 +7,15 @@ use anyhow::Context;
 use rapport::config::Config;
 use rapport::index::Request;
 use rapport::index::query;
-use rapport::pipeline::answer::{Answered, answer};
+use rapport::pipeline::Service;
+use rapport::pipeline::answer::{Answered, Quotation, answer};
 use rapport::pipeline::search::moment;
-use rapport::pipeline::{Service, read};
 use rapport::store::account;
 use rapport::{domain::WorkspaceId, index::tokenizer::words};
 use serde::Deserialize;
 
 use super::super::Outcome;
-use crate::command::bench::open;
-use crate::command::import::{Intake, files, local};
-use crate::command::progress::Progress;
+use super::filled;
 
 /// What is true of an account: `truth.json` in its folder.
 #[derive(Deserialize)]
@@ -61,11 +59,8 @@ pub async fn run(folder: &Path, differing: bool, config: &Config) -> Outcome {
         truths.push(serde_json::from_str::<Truth>(&text).with_context(|| file.display().to_string())?);
     }
     let data = tempfile::tempdir().context("making a folder for the index")?;
-    let (service, workspace) = open(&data.path().join("data"), config).await?;
-    local(&service, workspace, Intake::of(files(&records)?, Vec::new()), &Progress::new(0)).await?;
-    read::drain(&service, workspace, |_| {}).await?;
-    service.index.wait_for(i64::MAX, std::time::Duration::from_secs(3)).await;
-    let [mut entry, mut passage, mut nothing, mut elsewhere] = std::array::from_fn(|_| Share::default());
+    let (service, workspace) = filled(&data.path().join("data"), &records, config).await?;
+    let [mut entry, mut passage, mut shown, mut nothing, mut elsewhere] = std::array::from_fn(|_| Share::default());
     for (at, truth) in truths.iter().enumerate() {
         let other = &truths[(at + 1) % truths.len()].account;
         for question in &truth.rep_questions {
@@ -74,10 +69,12 @@ pub async fn run(folder: &Path, differing: bool, config: &Config) -> Outcome {
                 nothing.add(!answered.answered);
             } else {
                 entry.add(answered.quotations.iter().any(|quotation| question.entries.contains(&quotation.entry_id)));
-                let right = answered.quotations.iter().any(|quotation| {
+                let is_right = |quotation: &Quotation| {
                     question.entries.contains(&quotation.entry_id) && question.quote.as_deref().is_none_or(|quote| shares(&quotation.quote, quote))
-                });
+                };
+                let right = answered.quotations.iter().any(is_right);
                 passage.add(right);
+                shown.add(right || answered.nearest.iter().any(is_right));
                 if differing && !right {
                     println!("{}: {} ({})", truth.account, question.question, answered.says);
                 }
@@ -85,7 +82,7 @@ pub async fn run(folder: &Path, differing: bool, config: &Config) -> Outcome {
             let wrong = ask(&service, workspace, other, &question.question).await?;
             elsewhere.add(!wrong.answered);
             if differing {
-                let best = |answered: &Answered| answered.quotations.first().map_or(0.0, |one| one.score);
+                let best = |answered: &Answered| answered.quotations.iter().chain(&answered.nearest).next().map_or(0.0, |one| one.score);
                 println!("score {:.3} {:.3} {}", best(&answered), best(&wrong), question.entries.is_empty());
             }
         }
@@ -93,6 +90,7 @@ pub async fn run(folder: &Path, differing: bool, config: &Config) -> Outcome {
     println!("questions about accounts");
     println!("an entry that answers is among five       {entry}");
     println!("the passage that answers is among five    {passage}");
+    println!("or among the five that come nearest       {shown}");
     println!("nothing answers, and it says so           {nothing}");
     println!("asked of another account, it says so      {elsewhere}");
     service.store.close().await;

@@ -12,17 +12,13 @@ use rapport::index::search::Order;
 use rapport::index::stem;
 use rapport::index::tokenizer::words;
 use rapport::pipeline::meaning::Mode;
-use rapport::pipeline::read;
 use rapport::pipeline::search::{moment, search};
 use rapport::store::account;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::Outcome;
-use super::baseline;
-use crate::command::bench::open;
-use crate::command::import::{Intake, files, local};
-use crate::command::progress::Progress;
+use super::{baseline, filled};
 
 #[derive(Deserialize)]
 struct Question {
@@ -66,10 +62,7 @@ pub async fn run(folder: &Path, questions: &Path, differing: bool, config: &Conf
     let data = tempfile::tempdir().context("making a folder for the index")?;
     let records = data.path().join("meetings.ndjson");
     let turns = write_records(&records, folder, asked.keys())?;
-    let (service, workspace) = open(&data.path().join("data"), config).await?;
-    local(&service, workspace, Intake::of(files(&[records])?, Vec::new()), &Progress::new(0)).await?;
-    read::drain(&service, workspace, |_| {}).await?;
-    service.index.wait_for(i64::MAX, std::time::Duration::from_secs(3)).await;
+    let (service, workspace) = filled(&data.path().join("data"), &[records], config).await?;
 
     let now = moment(&service, workspace).await?;
     let [mut plain, mut stems, mut by_words, mut by_meaning, mut by_both] = std::array::from_fn(|_| Ranks::default());

@@ -5,13 +5,18 @@ mod baseline;
 mod mails;
 mod meetings;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use rapport::config::Config;
+use rapport::domain::WorkspaceId;
+use rapport::pipeline::{Service, read};
 
 use super::Outcome;
 use crate::command::Failure;
+use crate::command::bench::open;
+use crate::command::import::{Intake, files, local};
+use crate::command::progress::Progress;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -50,4 +55,12 @@ pub async fn run(options: Options, config: Config) -> Outcome {
         accounts::run(folder, options.differing, &config).await?;
     }
     Ok(())
+}
+
+/// A service with these records, searchable and compared by meaning. What else is read in them is not in its index.
+async fn filled(data: &Path, records: &[PathBuf], config: &Config) -> anyhow::Result<(Service, WorkspaceId)> {
+    let (service, workspace) = open(data, config).await?;
+    local(&service, workspace, Intake::of(files(records)?, Vec::new()), &Progress::new(0)).await?;
+    read::drain(&service, workspace, |_| {}).await?;
+    Ok((service, workspace))
 }
