@@ -40,7 +40,8 @@ pub struct Quotation {
     pub passage: Passage,
     /// The words, as they stand in the record.
     pub quote: String,
-    /// How well it answers: closeness in meaning, and the share of the asked words by 0.15.
+    /// How well it answers: closeness in meaning (-1 to 1) plus 0.15 times the share of the asked words that it holds, the rare ones
+    /// counting most.
     pub score: f64,
 }
 

@@ -84,9 +84,8 @@ async fn get(base: &str, path: &str) -> (StatusCode, Value) {
     (response.status(), response.json().await.unwrap())
 }
 
-/// Waits until a search finds the one entry that has a word.
-async fn searchable(base: &str, word: &str) {
-    let since = Instant::now();
+/// Waits until a search finds the one entry that has a word, five seconds at most.
+async fn searchable(base: &str, word: &str, since: Instant) {
     while get(base, &format!("/v1/search?q={word}")).await.1["total"] != 1 {
         assert!(since.elapsed() < Duration::from_secs(5), "{word} is not searchable after five seconds");
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -103,7 +102,7 @@ async fn while_the_disk(fault: &str, code: &str, says: &str) {
     for n in 0..20 {
         assert_eq!(write(&base, n).await.1["items"][0]["status"], "added");
     }
-    searchable(&base, "word19").await;
+    searchable(&base, "word19", Instant::now()).await;
     disk.set(fault);
     let (status, problem) = write(&base, 20).await;
     assert_eq!((status.as_u16(), problem["code"].as_str()), (507, Some(code)), "{problem}");
@@ -124,7 +123,7 @@ async fn while_the_disk(fault: &str, code: &str, says: &str) {
         assert!(since.elapsed() < Duration::from_secs(5), "not well after five seconds: {body}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    searchable(&base, "word20").await;
+    searchable(&base, "word20", since).await;
     let report: Value = reqwest::Client::new().post(format!("{base}/v1/verify")).send().await.unwrap().json().await.unwrap();
     assert_eq!(
         (report["entries"].as_u64(), report["indexed"].as_u64(), report["findings"].as_array().map(Vec::len)),

@@ -212,11 +212,7 @@ impl Follower {
         if self.live.shelf(workspace).building.is_none() {
             tracing::warn!(%reason, "a search index is damaged; building it again");
             metrics::counter!("rapport_index_damaged_total").increment(1);
-            self.live.change(workspace, |shelf| {
-                // One whose first commit failed holds nothing: it is no old one that could answer meanwhile.
-                shelf.index.take_if(|index| index.is_empty());
-                shelf.building = Some(reason);
-            });
+            self.live.change(workspace, |shelf| shelf.give_up(reason));
             self.queue_build(workspace, None);
         }
     }

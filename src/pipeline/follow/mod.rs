@@ -46,6 +46,14 @@ struct Shelf {
     building: Option<String>,
 }
 
+impl Shelf {
+    /// The index is to be built again; meanwhile it answers, unless it holds nothing, as after a first commit that failed.
+    fn give_up(&mut self, reason: String) {
+        self.index.take_if(|index| index.is_empty());
+        self.building = Some(reason);
+    }
+}
+
 type Reply<T> = oneshot::Sender<std::result::Result<T, String>>;
 
 #[derive(Debug)]
@@ -245,5 +253,21 @@ fn shelf(path: &Path, store: &str) -> Shelf {
             Shelf { index: Some(Arc::new(index)), building: Some(damage) }
         }
         (Err(reason), None) | (_, Some(reason)) => Shelf { index: None, building: Some(reason) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_without_a_commit_does_not_answer_while_it_is_built_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = Index::create(&folder.path().join("index")).unwrap();
+        let shelf = Shelf { index: Some(Arc::new(index)), building: None };
+        let live = Live::around(HashMap::from([(WorkspaceId(1), shelf)]), folder.path(), 0, String::new());
+        assert!(live.of(WorkspaceId(1)).unwrap().is_some());
+        live.change(WorkspaceId(1), |shelf| shelf.give_up("the disk is full".to_owned()));
+        assert_eq!(live.of(WorkspaceId(1)).unwrap_err().to_string(), IndexError::Building("the disk is full".to_owned()).to_string());
     }
 }
